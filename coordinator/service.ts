@@ -1,0 +1,66 @@
+/** What stands behind the HTTP API: one method per thing a caller can ask, free of HTTP. Implemented by coordinator.ts. */
+import type { SpiffeId } from '../config/spiffe-id.ts';
+import type {
+  ApiDecision,
+  ApiEpisodeAnswer,
+  ApiEpisodeReport,
+  ApiEvent,
+  ApiExecution,
+  ApiExecutionDetail,
+  ApiNode,
+  ApiRequest,
+  ApiStatus,
+  ApiWorkflow,
+} from '../workflows/api.ts';
+
+/** Who asks: a checked SPIFFE id, or nobody in particular. */
+export type Caller = { readonly kind: 'identified'; readonly id: SpiffeId } | { readonly kind: 'anonymous' };
+
+export type ExecutionFilter = {
+  readonly workflow?: string | undefined;
+  readonly node?: string | undefined;
+  readonly outcome?: string | undefined;
+  /** Only those started at or after this RFC 3339 time. */
+  readonly since?: string | undefined;
+  /** At most this many, newest first; 1..500, default 50. */
+  readonly limit?: number | undefined;
+};
+
+/** Each method may throw `ApiFailure`; anything else becomes a 500 without its text. */
+export type CoordinatorService = {
+  /** Decides about a request and, when admitted, has started its execution before it returns. */
+  readonly request: (caller: Caller, body: ApiRequest) => Promise<ApiDecision>;
+  readonly reportEpisode: (caller: Caller, report: ApiEpisodeReport) => Promise<ApiEpisodeAnswer>;
+  readonly listExecutions: (filter: ExecutionFilter) => Promise<ApiExecution[]>;
+  /** `id` is the whole execution id or its lease number alone. */
+  readonly getExecution: (id: string) => Promise<ApiExecutionDetail>;
+  /** The story so far and then as it happens; ends when the execution has closed or `signal` aborts. */
+  readonly executionEvents: (id: string, signal: AbortSignal) => AsyncIterable<ApiEvent>;
+  readonly cancelExecution: (caller: Caller, id: string, reason: string) => Promise<ApiExecution>;
+  readonly nodes: () => Promise<ApiNode[]>;
+  readonly workflows: () => Promise<ApiWorkflow[]>;
+  readonly status: () => Promise<ApiStatus>;
+  /** Null when requests can be decided; else why not. */
+  readonly notReady: () => Promise<string | null>;
+};
+
+/** A refusal with its HTTP status, stable code and a message that says what to do. */
+export class ApiFailure extends Error {
+  override readonly name = 'ApiFailure';
+  readonly status: 400 | 401 | 403 | 404 | 409 | 410 | 413 | 422 | 429 | 503;
+  readonly code: string;
+  readonly details: unknown;
+  readonly retryAfterS: number | null;
+  constructor(
+    status: ApiFailure['status'],
+    code: string,
+    message: string,
+    more: { details?: unknown; retryAfterS?: number; cause?: unknown } = {},
+  ) {
+    super(message, { cause: more.cause });
+    this.status = status;
+    this.code = code;
+    this.details = more.details;
+    this.retryAfterS = more.retryAfterS ?? null;
+  }
+}
