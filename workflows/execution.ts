@@ -1,0 +1,231 @@
+/**
+ * What every remedy has in common, whether its steps come from HCL or from TypeScript: the fence, steps with retries, proof of health,
+ * undo, escalation, release. A workflow is `(input) => runExecution(input, async (remedy) => { await remedy.step(...) })`.
+ */
+import {
+  ActivityCancellationType,
+  CancellationScope,
+  isCancellation,
+  proxyActivities,
+  sleep,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import type { ActActivities, ControlActivities, ExecutionRef, StepCall } from './activities.ts';
+import {
+  ACTIONS,
+  QUEUES,
+  type ArgValue,
+  type ExecutionInput,
+  type ExecutionResult,
+  type Outcome,
+  type StepDefinition,
+  type StepRecord,
+} from './contract.ts';
+
+/** Added to `startBy` before the fence closes: how far the server's clock may be from the gate's. */
+const FENCE_MARGIN_MS = 5_000;
+const PERMIT_WAIT_MS = 5_000;
+/** A step waits this long for a pause to be lifted or a busy node to be free. */
+const PERMIT_PATIENCE_MS = 10 * 60_000;
+
+const control = proxyActivities<ControlActivities>({
+  taskQueue: QUEUES.control,
+  startToCloseTimeout: '15s',
+  retry: { initialInterval: '500ms', maximumInterval: '10s' },
+});
+
+const outcomeKey = defineSearchAttributeKey('FettleOutcome', 'KEYWORD');
+
+/** Ends a remedy early with this outcome; undo and escalation follow as the outcome demands. */
+export class RemedyEnded extends Error {
+  override readonly name = 'RemedyEnded';
+  readonly outcome: Outcome;
+  constructor(outcome: Outcome, message: string) {
+    super(message);
+    this.outcome = outcome;
+  }
+}
+
+export type StepOptions = {
+  readonly name: string;
+  readonly action: string;
+  readonly args?: Readonly<Record<string, ArgValue>>;
+  readonly timeoutMs?: number;
+  readonly retry?: { readonly attempts: number; readonly waitMs: number };
+  readonly when?: 'always' | 'still_firing';
+  /** Run, last first, when the remedy does not help. */
+  readonly undo?: Omit<StepOptions, 'undo'>;
+};
+
+/** What a TypeScript workflow works with. */
+export type Remedy = {
+  readonly input: ExecutionInput;
+  /** Runs one step to its end. @throws RemedyEnded when it did not succeed. */
+  readonly step: (options: StepOptions) => Promise<StepRecord>;
+};
+
+type Run = {
+  readonly input: ExecutionInput;
+  readonly records: StepRecord[];
+  /** Undo steps of what began, in order. */
+  readonly undo: StepDefinition[];
+};
+
+export async function runExecution(
+  input: ExecutionInput,
+  body: (remedy: Remedy) => Promise<void>,
+): Promise<ExecutionResult> {
+  const run: Run = { input, records: [], undo: [] };
+  const ended = await endOf(run, body);
+  return CancellationScope.nonCancellable(() => conclude(run, ended));
+}
+
+type Ended = { readonly outcome: Outcome; readonly message: string; readonly verified: boolean };
+
+async function endOf(run: Run, body: (remedy: Remedy) => Promise<void>): Promise<Ended> {
+  const { input } = run;
+  const late = workflowInfo().startTime.getTime() - (input.startBy + FENCE_MARGIN_MS);
+  if (late > 0) return { outcome: 'expired', message: `started ${late} ms too late; nothing was done`, verified: false };
+  try {
+    await body({ input, step: (options) => runStep(run, options) });
+    return await verdict(input);
+  } catch (error) {
+    if (isCancellation(error)) return { outcome: 'cancelled', message: 'cancelled on request', verified: false };
+    if (error instanceof RemedyEnded) return { outcome: error.outcome, message: error.message, verified: false };
+    const message = error instanceof Error ? error.message : String(error);
+    return { outcome: 'failed', message: `unexpected: ${message}`.slice(0, 500), verified: false };
+  }
+}
+
+async function verdict(input: ExecutionInput): Promise<Ended> {
+  if (input.dryRun) return { outcome: 'dry_run', message: 'nothing was changed', verified: false };
+  const { verify } = input.plan.definition;
+  if (verify === null) return { outcome: 'healed', message: 'all steps succeeded; no verify block to prove it', verified: false };
+  const result = await actsFor(verify.timeoutMs + 30_000).verify(refOf(input));
+  return { outcome: result.healthy ? 'healed' : 'ineffective', message: result.message, verified: result.healthy };
+}
+
+const UNDONE: ReadonlySet<Outcome> = new Set(['failed', 'ineffective', 'cancelled', 'refused_by_agent', 'expired']);
+const ESCALATED: ReadonlySet<Outcome> = new Set(['failed', 'ineffective', 'refused_by_agent']);
+
+/** Undo, escalate, record, release; never interrupted by a cancellation. */
+async function conclude(run: Run, ended: Ended): Promise<ExecutionResult> {
+  const { input } = run;
+  if (UNDONE.has(ended.outcome)) {
+    for (const step of run.undo.toReversed()) await tryStep(run, step, true);
+  }
+  const { onFailure } = input.plan.definition;
+  if (onFailure !== null && ESCALATED.has(ended.outcome) && !input.dryRun) {
+    for (const step of onFailure.steps) await tryStep(run, step, false);
+  }
+  upsertSearchAttributes([{ key: outcomeKey, value: ended.outcome }]);
+  const released = await control.release({ domain: input.domain, lease: input.lease, outcome: ended.outcome });
+  const held = released.held ? '; its limits stay held until it is known that nothing of it can still act' : '';
+  const message = ended.message + held;
+  if (onFailure !== null && ESCALATED.has(ended.outcome) && onFailure.notify.length > 0 && !input.dryRun) {
+    await control.notify({ ...refOf(input), to: onFailure.notify, outcome: ended.outcome, message });
+  }
+  return { outcome: ended.outcome, message, verified: ended.verified, steps: run.records };
+}
+
+async function tryStep(run: Run, step: StepDefinition, undo: boolean): Promise<void> {
+  try {
+    await attempts(run, step, undo);
+  } catch (error) {
+    // Recorded with the step; a failing undo must not keep the rest from being undone.
+    if (!(error instanceof RemedyEnded)) throw error;
+  }
+}
+
+async function runStep(run: Run, options: StepOptions): Promise<StepRecord> {
+  const step = stepOf(options);
+  const before = run.records.length;
+  try {
+    return await attempts(run, step, false);
+  } finally {
+    const began = run.records.slice(before).some((record) => record.began !== null || record.result.status === 'unsettled');
+    if (began && options.undo !== undefined) run.undo.push(stepOf(options.undo));
+  }
+}
+
+const stepOf = (options: Omit<StepOptions, 'undo'>): StepDefinition => ({
+  name: options.name,
+  action: options.action,
+  args: options.args ?? {},
+  timeoutMs: options.timeoutMs ?? 60_000,
+  retry: options.retry ?? { attempts: 1, waitMs: 0 },
+  when: options.when ?? 'always',
+});
+
+async function attempts(run: Run, step: StepDefinition, undo: boolean): Promise<StepRecord> {
+  for (let attempt = 1; ; attempt += 1) {
+    const record = await permitted(run, step, attempt, undo);
+    run.records.push(record);
+    const { result } = record;
+    if (result.status === 'done' || result.status === 'skipped') return record;
+    if (attempt >= step.retry.attempts || !mayRepeat(record)) throw endedBy(record);
+    await sleep(step.retry.waitMs);
+  }
+}
+
+/** Asks again while the refusal may pass. */
+async function permitted(run: Run, step: StepDefinition, attempt: number, undo: boolean): Promise<StepRecord> {
+  const { name, action, args, timeoutMs } = step;
+  const call: StepCall = { name, action, args, timeoutMs, undo, stillFiring: step.when === 'still_firing' };
+  for (let asking = 1; ; asking += 1) {
+    const record = await actsFor(timeoutMs).act({ ...refOf(run.input), call, attempt, asking });
+    const { result } = record;
+    if (result.status !== 'no_permit') return record;
+    if (call.stillFiring && result.code === 'no_fault') {
+      return { ...record, result: { status: 'skipped', message: 'the fault is no longer seen' } };
+    }
+    const mayPass = result.code === 'paused' || result.code === 'node_busy';
+    if (!mayPass || asking * PERMIT_WAIT_MS >= PERMIT_PATIENCE_MS) return record;
+    await sleep(PERMIT_WAIT_MS);
+  }
+}
+
+/** Only what is proven to have ended, and is safe to do twice or was never done, is tried again. */
+function mayRepeat(record: StepRecord): boolean {
+  const { result } = record;
+  if (result.status === 'failed') return true;
+  if (result.status === 'unknown') return ACTIONS[record.action]?.idempotent === true;
+  return result.status === 'refused' && (result.code === 'busy' || result.code === 'grant_expired');
+}
+
+function endedBy(record: StepRecord): RemedyEnded {
+  const { result } = record;
+  const said = result.status === 'done' ? '' : result.message;
+  const message = `step ${record.step}: ${said}`;
+  if (result.status === 'refused') return new RemedyEnded('refused_by_agent', `${message} (${result.code})`);
+  if (result.status === 'no_permit') {
+    if (result.code === 'no_fault') return new RemedyEnded('no_fault', 'the fault was gone before anything was changed');
+    if (result.code === 'paused') return new RemedyEnded('cancelled', message);
+    const expired = result.code === 'stale_evidence' || result.code === 'too_late' || result.code === 'no_lease';
+    return new RemedyEnded(expired ? 'expired' : 'failed', message);
+  }
+  if (result.status === 'failed' && result.code === 'cancelled') return new RemedyEnded('cancelled', message);
+  return new RemedyEnded('failed', message);
+}
+
+/** An act outlives its action: permit, dispatch, kill grace and settling come on top. */
+const actsFor = (timeoutMs: number): ActActivities =>
+  proxyActivities<ActActivities>({
+    taskQueue: QUEUES.act,
+    startToCloseTimeout: timeoutMs + 120_000,
+    heartbeatTimeout: '10s',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { initialInterval: '500ms', maximumInterval: '5s' },
+  });
+
+const refOf = (input: ExecutionInput): ExecutionRef => ({
+  protocol: input.protocol,
+  domain: input.domain,
+  execution: input.execution,
+  lease: input.lease,
+  plan: input.plan,
+  planDigest: input.planDigest,
+  dryRun: input.dryRun,
+});

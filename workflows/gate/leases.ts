@@ -1,0 +1,123 @@
+/** Leases after admission: permits, proof, release (docs/protocol.md §4.4, §5.2, §6). A hold ends on proof, never on a timer. */
+import { holdNode, pauseOver } from './ask.ts';
+import { countsOf } from './definitions.ts';
+import { forgetAdmission, saidResolved } from './episodes.ts';
+import { BEGIN_MS, type Answer, type Free, type LeaseRef, type Permit, type Release, type Result, type Started } from './operations.ts';
+import { leaseKey, type GateState, type Lease } from './state.ts';
+
+const permitKey = (step: string, attempt: number): string => `${step}/${attempt}`;
+
+export function started(state: GateState, operation: Started): Answer {
+  const lease = state.leases.get(leaseKey(operation.l));
+  if (lease !== undefined) lease.started = true;
+  return { a: 'ok' };
+}
+
+/** The last word before an action. `nonce` is drawn by the caller so that this stays a pure function. */
+export function permit(state: GateState, operation: Permit, nonce: string): Answer {
+  const lease = state.leases.get(leaseKey(operation.l));
+  if (lease === undefined) return { a: 'no_permit', c: 'no_lease' };
+  if (lease.orphaned) return { a: 'no_permit', c: 'lease_ended' };
+  const refusal = refusePermit(state, lease, operation);
+  if (refusal !== null) return refusal;
+  if (operation.ch === true && !lease.dry) {
+    if (!holdNode(state, lease, operation.n)) return { a: 'no_permit', c: 'node_busy', why: state.nodes.get(operation.n) ?? '' };
+    lease.changed = true;
+  }
+  const beginBy = state.now + BEGIN_MS;
+  const busyUntil = beginBy + operation.busy;
+  lease.started = true;
+  lease.permitted = lease.permitted || !lease.dry;
+  lease.stepNodes.set(operation.s, operation.n);
+  lease.unsettled.set(permitKey(operation.s, operation.a), {
+    step: operation.s,
+    attempt: operation.a,
+    node: operation.n,
+    beginBy,
+    busyUntil,
+  });
+  return { a: 'permit', bb: beginBy, bu: busyUntil, no: nonce, at: state.now };
+}
+
+function refusePermit(state: GateState, lease: Lease, operation: Permit): Answer | null {
+  if (lease.plan !== operation.p) return { a: 'no_permit', c: 'plan_differs' };
+  const pause = operation.undo === true ? null : pauseOver(state, lease.workflow, { ...lease.target, n: operation.n });
+  if (pause !== null) return { a: 'no_permit', c: 'paused', why: pause.why.slice(0, 80) };
+  const fixed = lease.stepNodes.get(operation.s);
+  if (fixed !== undefined && fixed !== operation.n) return { a: 'no_permit', c: 'other_node', why: fixed };
+  for (const held of lease.unsettled.values()) {
+    if (held.step === operation.s && held.attempt !== operation.sup) {
+      return { a: 'no_permit', c: 'attempt_unsettled', why: `attempt ${held.attempt}` };
+    }
+  }
+  return refuseForEvidence(state, lease, operation);
+}
+
+/** Fresh evidence is needed to begin, not to finish. */
+function refuseForEvidence(state: GateState, lease: Lease, operation: Permit): Answer | null {
+  const episode = lease.episode === null ? undefined : state.episodes.get(lease.episode);
+  const gone = episode !== undefined && saidResolved(episode);
+  if (operation.sf === true && gone) return { a: 'no_permit', c: 'no_fault' };
+  const beginning = operation.ch === true && operation.undo !== true && !lease.changed;
+  if (!beginning) return null;
+  if (gone) return { a: 'no_permit', c: 'no_fault' };
+  const until = Math.max(lease.evidenceUntil, episode?.evidenceUntil ?? 0);
+  return until < state.now ? { a: 'no_permit', c: 'stale_evidence' } : null;
+}
+
+export function result(state: GateState, operation: Result): Answer {
+  const lease = state.leases.get(leaseKey(operation.l));
+  if (lease === undefined) return { a: 'ok' };
+  // Proof about an attempt covers the earlier ones: the agent settles them before it begins or answers.
+  for (const [key, held] of lease.unsettled) {
+    if (held.step === operation.s && held.attempt <= operation.a) lease.unsettled.delete(key);
+  }
+  if (lease.orphaned && lease.unsettled.size === 0) end(state, lease);
+  return { a: 'ok' };
+}
+
+export function release(state: GateState, operation: Release): Answer {
+  const lease = state.leases.get(leaseKey(operation.l));
+  if (lease === undefined) return { a: 'ok' };
+  if (lease.unsettled.size > 0) {
+    lease.orphaned = true;
+    return { a: 'ok', held: true };
+  }
+  end(state, lease);
+  return { a: 'ok' };
+}
+
+export function free(state: GateState, operation: Free): Answer {
+  const lease = state.leases.get(leaseKey(operation.l));
+  if (lease !== undefined) end(state, lease);
+  return { a: 'ok' };
+}
+
+/** What the sweep found about an execution whose lease is still held. */
+export type SweepFinding = { readonly lease: LeaseRef; readonly execution: 'running' | 'closed' | 'not_found' };
+
+/** Applies what `describe` said (docs/protocol.md §4.4). */
+export function swept(state: GateState, finding: SweepFinding): void {
+  const lease = state.leases.get(leaseKey(finding.lease));
+  if (lease === undefined) return;
+  lease.looked = state.now;
+  if (finding.execution === 'running') {
+    lease.started = true;
+    return;
+  }
+  if (lease.unsettled.size > 0) {
+    lease.orphaned = true;
+    return;
+  }
+  end(state, lease);
+}
+
+/** Nothing of it can act any more: its limits are free. A lease that never got a permit leaves no trace. */
+function end(state: GateState, lease: Lease): void {
+  const key = leaseKey(lease.ref);
+  state.leases.delete(key);
+  for (const node of lease.nodes) if (state.nodes.get(node) === key) state.nodes.delete(node);
+  if (lease.dry) return;
+  countsOf(state, lease.workflow).ended(lease.target, lease.admittedAt, lease.permitted);
+  if (!lease.permitted) forgetAdmission(state, lease);
+}
