@@ -1,0 +1,129 @@
+/** Proof that something is healthy: a query that must give at least one sample, continuously, for a time. */
+import { type MetricSource, staleness } from './metric-source.ts';
+
+export type HealthLook =
+  /** A whole, fresh answer with at least one sample. */
+  | { readonly kind: 'healthy' }
+  /** A whole, fresh answer without any. */
+  | { readonly kind: 'unhealthy' }
+  /** Failed, partial or stale: neither the one nor the other. */
+  | { readonly kind: 'cannot_tell'; readonly why: string };
+
+export type VerificationTerms = { readonly forMs: number; readonly timeoutMs: number; readonly everyMs: number };
+
+export type Verification = {
+  readonly begunAt: number;
+  /** Time proven healthy in the present run, milliseconds. */
+  readonly healthyMs: number;
+  /** The last healthy look of the present run; null when there is no run. */
+  readonly lastHealthyAt: number | null;
+  readonly last: HealthLook | null;
+};
+export type Verdict = 'watching' | 'held' | 'timed_out';
+
+/** `now` is monotonic milliseconds, here and below. */
+export const beginVerification = (now: number): Verification => ({
+  begunAt: now,
+  healthyMs: 0,
+  lastHealthyAt: null,
+  last: null,
+});
+
+/**
+ * Takes one look into account. A healthy run is made of healthy looks; one unhealthy look ends it and the next begins at nothing.
+ * A look that cannot tell changes nothing, and the time it leaves in the dark counts only up to two intervals between two healthy
+ * looks: a source that is away can delay the proof, never break or give it.
+ */
+export function takeLook(
+  state: Verification,
+  look: HealthLook,
+  now: number,
+  terms: VerificationTerms,
+): { readonly state: Verification; readonly verdict: Verdict } {
+  const next = afterLook(state, look, now, terms);
+  const proven = next.lastHealthyAt !== null && next.healthyMs >= terms.forMs && look.kind === 'healthy';
+  const late = now - state.begunAt > terms.timeoutMs;
+  return { state: next, verdict: late ? 'timed_out' : proven ? 'held' : 'watching' };
+}
+
+function afterLook(state: Verification, look: HealthLook, now: number, terms: VerificationTerms): Verification {
+  if (look.kind === 'cannot_tell') return { ...state, last: look };
+  if (look.kind === 'unhealthy') return { ...state, healthyMs: 0, lastHealthyAt: null, last: look };
+  const gap = state.lastHealthyAt === null ? 0 : Math.max(0, now - state.lastHealthyAt);
+  const counted = Math.min(gap, 2 * terms.everyMs);
+  return { ...state, healthyMs: state.healthyMs + counted, lastHealthyAt: now, last: look };
+}
+
+export type WatchOptions = VerificationTerms & {
+  /** PromQL, templates filled: see `fillQuery`. */
+  readonly query: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Told of each look, e.g. to heartbeat. */
+  readonly onLook?:
+    | ((look: HealthLook, progress: { readonly healthyMs: number; readonly elapsedMs: number }) => void)
+    | undefined;
+};
+
+export type WatchResult = {
+  readonly held: boolean;
+  readonly elapsedMs: number;
+  readonly looks: number;
+  /** The last look, which says why it did not hold; null when not one look was possible in time. */
+  readonly last: HealthLook | null;
+};
+
+/**
+ * Looks every `everyMs` until the query has held for `forMs` or `timeoutMs` is over.
+ * @throws the signal's reason when it aborts; nothing else: a source that is away is a look that cannot tell.
+ */
+export async function watchUntilHealthy(source: MetricSource, options: WatchOptions): Promise<WatchResult> {
+  const begun = performance.now();
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), options.timeoutMs);
+  const signal = options.signal === undefined ? over.signal : AbortSignal.any([options.signal, over.signal]);
+  let state = beginVerification(begun);
+  let looks = 0;
+  try {
+    while (!signal.aborted) {
+      const startedAt = performance.now();
+      const look = await lookForHealth(source, options.query, signal);
+      if (signal.aborted) break;
+      looks += 1;
+      const now = performance.now();
+      const step = takeLook(state, look, now, options);
+      state = step.state;
+      options.onLook?.(look, { healthyMs: state.healthyMs, elapsedMs: now - begun });
+      if (step.verdict !== 'watching')
+        return { held: step.verdict === 'held', elapsedMs: now - begun, looks, last: look };
+      await pause(options.everyMs - (performance.now() - startedAt), signal);
+    }
+    options.signal?.throwIfAborted();
+    return { held: false, elapsedMs: performance.now() - begun, looks, last: state.last };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function lookForHealth(source: MetricSource, query: string, signal: AbortSignal): Promise<HealthLook> {
+  const look = await source.query(query, { signal });
+  if (look.state === 'failed') return { kind: 'cannot_tell', why: look.failure.message };
+  if (look.state === 'partial') return { kind: 'cannot_tell', why: look.warnings.join('; ') };
+  const stale = staleness(look.evaluatedAt, Date.now());
+  if (stale !== null) return { kind: 'cannot_tell', why: stale };
+  // NaN is what comparisons and divisions without a meaningful result leave behind; it proves nothing.
+  return look.value.some((sample) => !Number.isNaN(sample.value)) ? { kind: 'healthy' } : { kind: 'unhealthy' };
+}
+
+/** Ends early, without rejecting, when the signal aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, Math.max(0, ms));
+    signal.addEventListener('abort', done);
+  });
+}
