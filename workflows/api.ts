@@ -45,6 +45,8 @@ export type ApiRequest = {
   issued_at?: string | undefined;
   dry_run?: boolean | undefined;
   reason?: string | undefined;
+  /** The caller asks only for nodes of these types: a target of another is refused. Absent = any. */
+  node_types?: string[] | undefined;
 };
 
 export type ApiReason = {
