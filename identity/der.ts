@@ -21,7 +21,7 @@ export class DerError extends Error {
 /** All values that stand one after another in `bytes`. @throws DerError when the bytes are not exactly that. */
 export function readDerAll(bytes: Buffer): DerValue[] {
   const values: DerValue[] = [];
-  for (let offset = 0; offset < bytes.length; ) {
+  for (let offset = 0; offset < bytes.length;) {
     const { value, next } = readDerAt(bytes, offset);
     values.push(value);
     offset = next;
@@ -89,7 +89,9 @@ export function readTime(value: DerValue | undefined): number {
   const text = value?.content.toString('latin1') ?? '';
   const long = value?.tag === TAG.generalizedTime;
   if (!long && value?.tag !== TAG.utcTime) throw new DerError('a date is missing');
-  const match = (long ? /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ : /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/).exec(text);
+  const match = (long ? /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ : /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/).exec(
+    text,
+  );
   if (match === null) throw new DerError('a date is not in the form that certificates use');
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
   // Two-digit years mean 1950-2049 (RFC 5280, 4.1.2.5.1).
@@ -100,7 +102,8 @@ export function readTime(value: DerValue | undefined): number {
 /** @throws DerError unless the value is DER's TRUE or FALSE. */
 export function readBoolean(value: DerValue | undefined): boolean {
   const { content } = expectTag(value, TAG.boolean);
-  if (content.length !== 1 || (content[0] !== 0xff && content[0] !== 0)) throw new DerError('a boolean is not in DER form');
+  if (content.length !== 1 || (content[0] !== 0xff && content[0] !== 0))
+    throw new DerError('a boolean is not in DER form');
   return content[0] === 0xff;
 }
 

@@ -69,10 +69,13 @@ export async function issue(options: IssueOptions): Promise<WrittenSvid> {
   const issuer = await readCa(options.caDir);
   const id = parseId(options.id);
   if (id.trustDomain !== issuer.trustDomain) {
-    throw new DevCaError(`this CA is for ${issuer.trustDomain}, the id is of ${id.trustDomain}; write spiffe://${issuer.trustDomain}${id.path}`);
+    throw new DevCaError(
+      `this CA is for ${issuer.trustDomain}, the id is of ${id.trustDomain}; write spiffe://${issuer.trustDomain}${id.path}`,
+    );
   }
   const hours = options.hours ?? 24;
-  if (!(hours > 0 && hours <= 24 * 366)) throw new DevCaError(`${hours} hours is not a life for a certificate; write 1 to 8784`);
+  if (!(hours > 0 && hours <= 24 * 366))
+    throw new DevCaError(`${hours} hours is not a life for a certificate; write 1 to 8784`);
   const { certificate, key } = mint({
     ...LEAF,
     issuer,
@@ -115,7 +118,9 @@ export async function readCa(dir: string): Promise<Issuer & { readonly trustDoma
     certificate = new X509Certificate(await readFile(join(dir, 'bundle.pem')));
     key = createPrivateKey(await readFile(join(dir, 'ca.key')));
   } catch (error) {
-    throw new DevCaError(`${dir}: no usable CA in it (bundle.pem, ca.key); make one with: fettle ca init`, { cause: error });
+    throw new DevCaError(`${dir}: no usable CA in it (bundle.pem, ca.key); make one with: fettle ca init`, {
+      cause: error,
+    });
   }
   const trustDomain = new RegExp(`^CN=${MARK} of ([a-z0-9._-]+)$`, 'm').exec(certificate.subject)?.[1];
   const uri = /URI:spiffe:\/\/([a-z0-9._-]+)/.exec(certificate.subjectAltName ?? '')?.[1];
@@ -135,7 +140,9 @@ function parseId(text: string): SpiffeId {
 
 function checkTrustDomain(trustDomain: string): void {
   if (/^[a-z0-9._-]{1,255}$/.test(trustDomain)) return;
-  throw new DevCaError(`${JSON.stringify(trustDomain)} is not a trust domain; write 1-255 of a-z 0-9 . _ -, such as example.com`);
+  throw new DevCaError(
+    `${JSON.stringify(trustDomain)} is not a trust domain; write 1-255 of a-z 0-9 . _ -, such as example.com`,
+  );
 }
 
 async function refuseOtherId(file: string, id: SpiffeId): Promise<void> {
@@ -164,7 +171,9 @@ async function writeAllNew(files: readonly NewFile[]): Promise<void> {
   } catch (error) {
     for (const file of made) await rm(file, { force: true });
     const exists = (error as NodeJS.ErrnoException).code === 'EEXIST';
-    const message = exists ? 'is there already and is not overwritten' : `cannot be written: ${(error as Error).message}`;
+    const message = exists
+      ? 'is there already and is not overwritten'
+      : `cannot be written: ${(error as Error).message}`;
     throw new DevCaError(`${(error as NodeJS.ErrnoException).path ?? files[0]?.file}: ${message}`, { cause: error });
   }
 }

@@ -43,7 +43,11 @@ export const LEAF = {
 } as const satisfies Partial<MintOptions>;
 
 /** What a CA has. */
-export const CA = { ca: true, keyUsage: ['keyCertSign', 'cRLSign'], extendedKeyUsage: null } as const satisfies Partial<MintOptions>;
+export const CA = {
+  ca: true,
+  keyUsage: ['keyCertSign', 'cRLSign'],
+  extendedKeyUsage: null,
+} as const satisfies Partial<MintOptions>;
 
 /** A new P-256 key and a certificate for it. */
 export function mint(options: MintOptions): Minted {
@@ -107,7 +111,12 @@ function keyUsage(usages: readonly KeyUsage[]): Asn1 {
   const bits = usages.reduce((sum, usage) => sum | (0x80 >> KEY_USAGE_ORDER.indexOf(usage)), 0);
   // DER counts the unused bits after the last one set.
   const unused = bits === 0 ? 0 : 31 - Math.clz32(bits & -bits);
-  return asn1.create(Class.UNIVERSAL, Type.BITSTRING, false, binary(bits === 0 ? Buffer.from([0]) : Buffer.from([unused, bits])));
+  return asn1.create(
+    Class.UNIVERSAL,
+    Type.BITSTRING,
+    false,
+    binary(bits === 0 ? Buffer.from([0]) : Buffer.from([unused, bits])),
+  );
 }
 
 const basicConstraints = (ca: boolean, pathLength: number | undefined): Asn1 =>
@@ -116,7 +125,9 @@ const basicConstraints = (ca: boolean, pathLength: number | undefined): Asn1 =>
 /** SHA-1 of the public key's bits names a key (RFC 5280, 4.2.1.2); it secures nothing. */
 function keyId(spki: Buffer): Buffer {
   const bits = (fromDer(spki).value as Asn1[])[1]?.value;
-  return createHash('sha1').update(Buffer.from(String(bits), 'latin1')).digest();
+  return createHash('sha1')
+    .update(Buffer.from(String(bits), 'latin1'))
+    .digest();
 }
 
 function name(commonName: string | null): Asn1 {

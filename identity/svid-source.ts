@@ -73,11 +73,15 @@ export async function openSvidSource(config: IdentityConfig, options: SvidSource
       if (same(svid, next)) return;
       svid = next;
       await warnAboutKeyMode(config.key, log);
-      log.info({ spiffe_id: next.id.text, not_after: new Date(next.notAfter).toISOString() }, 'identity files reloaded');
+      log.info(
+        { spiffe_id: next.id.text, not_after: new Date(next.notAfter).toISOString() },
+        'identity files reloaded',
+      );
       for (const listener of listeners) listener(next);
     } catch (error) {
       const message = (error as Error).message;
-      if (problem !== message) log.error({ problem: message }, 'identity files are not usable; the old ones stay in force');
+      if (problem !== message)
+        log.error({ problem: message }, 'identity files are not usable; the old ones stay in force');
       problem = message;
     }
   };
@@ -122,7 +126,8 @@ export async function openSvidSource(config: IdentityConfig, options: SvidSource
 export async function loadSvid(config: IdentityConfig): Promise<Svid> {
   const chain = await readChain(config.certificate);
   const leaf = chain[0];
-  if (leaf === undefined) throw new SvidSourceError(`${config.certificate}: holds no PEM certificate; write the chain, leaf first`);
+  if (leaf === undefined)
+    throw new SvidSourceError(`${config.certificate}: holds no PEM certificate; write the chain, leaf first`);
   const key = await readKey(config.key);
   if (!leaf.checkPrivateKey(key)) {
     throw new SvidSourceError(`${config.key}: this key does not belong to the certificate in ${config.certificate}`);
@@ -174,7 +179,9 @@ async function readChain(file: string): Promise<X509Certificate[]> {
   try {
     return parsePemCertificates(pem);
   } catch (error) {
-    throw new SvidSourceError(`${file}: a certificate in it cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new SvidSourceError(`${file}: a certificate in it cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 

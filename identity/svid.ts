@@ -67,14 +67,21 @@ const SIGNATURES: ReadonlySet<string> = new Set([
 export function checkSvidLeaf(der: Buffer, at: Date): CheckedLeaf {
   const facts = readFacts(der);
   const id = readId(facts);
-  if (facts.basicConstraints?.ca === true) throw new SvidError('certificate_is_ca', 'it is a CA certificate; show a leaf');
+  if (facts.basicConstraints?.ca === true)
+    throw new SvidError('certificate_is_ca', 'it is a CA certificate; show a leaf');
   checkLeafKeyUsage(facts);
   const eku = facts.extendedKeyUsage;
   if (eku !== null && !(eku.includes(EKU.serverAuth) && eku.includes(EKU.clientAuth))) {
-    throw new SvidError('certificate_extended_key_usage', 'its extended key usage lacks serverAuth or clientAuth; set both or none');
+    throw new SvidError(
+      'certificate_extended_key_usage',
+      'its extended key usage lacks serverAuth or clientAuth; set both or none',
+    );
   }
   if (facts.subjectEmpty && facts.subjectAltName?.critical !== true) {
-    throw new SvidError('certificate_alt_name_not_critical', 'its subject is empty and its alternative name is not marked critical');
+    throw new SvidError(
+      'certificate_alt_name_not_critical',
+      'its subject is empty and its alternative name is not marked critical',
+    );
   }
   refuseUnknown(facts, 'it');
   checkDates(facts, at, 'it');
@@ -89,7 +96,10 @@ export function checkDates(facts: Pick<CertificateFacts, 'notBefore' | 'notAfter
     throw new SvidError('certificate_expired', `${which} expired at ${iso(facts.notAfter)}; renew it`);
   }
   if (at.getTime() < facts.notBefore) {
-    throw new SvidError('certificate_not_yet_valid', `${which} is valid only from ${iso(facts.notBefore)}; check both clocks`);
+    throw new SvidError(
+      'certificate_not_yet_valid',
+      `${which} is valid only from ${iso(facts.notBefore)}; check both clocks`,
+    );
   }
 }
 
@@ -101,7 +111,8 @@ export function checkDates(facts: Pick<CertificateFacts, 'notBefore' | 'notAfter
 export function verifySvidChain(chain: readonly Buffer[], bundles: TrustBundles, at: Date): VerifiedSvid {
   const [leafDer, ...others] = chain;
   if (leafDer === undefined) throw new SvidError('certificate_malformed', 'the chain is empty');
-  if (chain.length > MAX_CHAIN) throw new SvidError('certificate_too_large', `the chain has more than ${MAX_CHAIN} certificates`);
+  if (chain.length > MAX_CHAIN)
+    throw new SvidError('certificate_too_large', `the chain has more than ${MAX_CHAIN} certificates`);
   const leaf = checkSvidLeaf(leafDer, at);
   const bundle = bundles.get(leaf.id.trustDomain);
   if (bundle === undefined) {
@@ -121,7 +132,10 @@ type Link = { readonly facts: CertificateFacts; readonly certificate: X509Certif
 /** Returns when a path leads from `link` to the bundle. `below` counts CA certificates already between it and the leaf. */
 function findPath(link: Link, unused: readonly Link[], bundle: TrustBundle, at: Date, below: number): void {
   if (!SIGNATURES.has(link.facts.signatureAlgorithm)) {
-    throw new SvidError('certificate_weak_signature', `the signature algorithm ${link.facts.signatureAlgorithm} is not accepted`);
+    throw new SvidError(
+      'certificate_weak_signature',
+      `the signature algorithm ${link.facts.signatureAlgorithm} is not accepted`,
+    );
   }
   let reason: unknown;
   const roots = bundle.certificates.map((certificate) => ({ facts: readFacts(certificate.raw), certificate }));
@@ -130,7 +144,13 @@ function findPath(link: Link, unused: readonly Link[], bundle: TrustBundle, at: 
       if (!signed(issuer.certificate, link.certificate)) continue;
       checkIssuer(issuer, bundle.trustDomain, at, below);
       if (roots.includes(issuer)) return;
-      findPath(issuer, unused.filter((other) => other !== issuer), bundle, at, below + 1);
+      findPath(
+        issuer,
+        unused.filter((other) => other !== issuer),
+        bundle,
+        at,
+        below + 1,
+      );
       return;
     } catch (error) {
       // Another path may still lead to the bundle: remember why this one does not.
@@ -155,7 +175,8 @@ function checkIssuer(issuer: Link, trustDomain: string, at: Date, below: number)
   };
   if (basicConstraints?.ca !== true) return refuse('is not a CA');
   if (keyUsage === null || !keyUsage.bits.has('keyCertSign')) return refuse('may not sign certificates');
-  if (basicConstraints.pathLength !== null && below > basicConstraints.pathLength) return refuse('allows no further CA below it');
+  if (basicConstraints.pathLength !== null && below > basicConstraints.pathLength)
+    return refuse('allows no further CA below it');
   // Signing certificates may carry the id of their trust domain, then without a path (SPIFFE X509-SVID, 3.2).
   const spiffe = (subjectAltName?.uris ?? []).filter((uri) => uri.toLowerCase().startsWith('spiffe:'));
   if (spiffe.some((uri) => uri !== `spiffe://${trustDomain}`)) return refuse('carries the id of another trust domain');
@@ -184,9 +205,13 @@ function parse(der: Buffer): X509Certificate {
 
 function readId(facts: CertificateFacts): SpiffeId {
   const [uri, ...more] = facts.subjectAltName?.uris ?? [];
-  if (uri === undefined) throw new SvidError('certificate_no_uri', 'it has no URI alternative name; an SVID has exactly one');
+  if (uri === undefined)
+    throw new SvidError('certificate_no_uri', 'it has no URI alternative name; an SVID has exactly one');
   if (more.length > 0) {
-    throw new SvidError('certificate_two_uris', `it has ${more.length + 1} URI alternative names; an SVID has exactly one`);
+    throw new SvidError(
+      'certificate_two_uris',
+      `it has ${more.length + 1} URI alternative names; an SVID has exactly one`,
+    );
   }
   try {
     return parseSpiffeId(uri);
@@ -196,8 +221,10 @@ function readId(facts: CertificateFacts): SpiffeId {
 }
 
 function checkLeafKeyUsage({ keyUsage }: CertificateFacts): void {
-  if (keyUsage === null) throw new SvidError('certificate_no_key_usage', 'it has no key usage; set digitalSignature, critical');
-  if (!keyUsage.critical) throw new SvidError('certificate_key_usage_not_critical', 'its key usage is not marked critical');
+  if (keyUsage === null)
+    throw new SvidError('certificate_no_key_usage', 'it has no key usage; set digitalSignature, critical');
+  if (!keyUsage.critical)
+    throw new SvidError('certificate_key_usage_not_critical', 'its key usage is not marked critical');
   if (keyUsage.bits.has('keyCertSign') || keyUsage.bits.has('cRLSign')) {
     throw new SvidError('certificate_may_sign', 'its key usage has keyCertSign or cRLSign; a leaf may have neither');
   }
@@ -208,5 +235,8 @@ function checkLeafKeyUsage({ keyUsage }: CertificateFacts): void {
 
 function refuseUnknown(facts: CertificateFacts, which: string): void {
   if (facts.unknownBinding.length === 0) return;
-  throw new SvidError('certificate_unknown_critical', `${which} has extensions that are not understood here: ${facts.unknownBinding.join(', ')}`);
+  throw new SvidError(
+    'certificate_unknown_critical',
+    `${which} has extensions that are not understood here: ${facts.unknownBinding.join(', ')}`,
+  );
 }
