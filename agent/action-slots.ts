@@ -1,0 +1,61 @@
+import { RefusalError } from './refusal.ts';
+
+/** So many may wait at once; beyond that the host is plainly busy, and waiting orders would keep settle orders from a place. */
+const MAX_WAITING = 32;
+
+/** The host's cap on actions at once, over all queues. */
+export type ActionSlots = {
+  /** Resolves to the release. @throws RefusalError `busy` when no slot came free until `deadline` (ms) or `signal` aborted. */
+  readonly take: (deadline: number, signal: AbortSignal) => Promise<() => void>;
+  readonly used: () => number;
+};
+
+export function createActionSlots(cap: number): ActionSlots {
+  let used = 0;
+  const waiting = new Set<() => void>();
+  const release = (): void => {
+    const next = waiting.values().next().value;
+    if (next === undefined) used -= 1;
+    else next();
+  };
+  const once = (): (() => void) => {
+    let released = false;
+    return () => {
+      if (!released) release();
+      released = true;
+    };
+  };
+  return {
+    used: () => used,
+    async take(deadline, signal) {
+      if (used < cap) {
+        used += 1;
+        return once();
+      }
+      if (waiting.size >= MAX_WAITING) throw busy(cap, `${waiting.size} more are waiting`);
+      await new Promise<void>((resolve, reject) => {
+        const leave = (why: string): void => {
+          waiting.delete(enter);
+          clearTimeout(timer);
+          signal.removeEventListener('abort', cancelled);
+          reject(busy(cap, why));
+        };
+        const cancelled = (): void => leave('the order was withdrawn while it waited');
+        const enter = (): void => {
+          waiting.delete(enter);
+          clearTimeout(timer);
+          signal.removeEventListener('abort', cancelled);
+          resolve();
+        };
+        const timer = setTimeout(() => leave('none ended before it had to begin'), Math.max(0, deadline - Date.now()));
+        signal.addEventListener('abort', cancelled, { once: true });
+        waiting.add(enter);
+        if (signal.aborted) cancelled();
+      });
+      return once();
+    },
+  };
+}
+
+const busy = (cap: number, why: string): RefusalError =>
+  new RefusalError('busy', `this host already runs ${cap} actions (max_actions) and ${why}`);

@@ -1,0 +1,88 @@
+import type { CommandDefinition } from '../../config/agent.ts';
+import type { ActionOutput, ActionResult, Args } from '../../workflows/contract.ts';
+import type { HostFacts } from '../host-facts.ts';
+import type { ProcessEnd } from '../process-group.ts';
+
+/** One thing an agent can do to its host. */
+export type Action = {
+  readonly name: string;
+  /** Counts against `max_actions`. */
+  readonly capped: boolean;
+  /** Everything that can be wrong with the arguments shows here, before anything is begun. @throws RefusalError `args_invalid` */
+  readonly prepare: (args: Args, host: ActionHost) => PreparedAction;
+};
+
+export type PreparedAction = {
+  /** What `run` would do, found out without changing anything. */
+  readonly rehearse: (run: ActionRun) => Promise<ActionOutput>;
+  readonly run: (run: ActionRun) => Promise<ActionEnd>;
+  /** Whether something of it is at work outside its own processes, e.g. a systemd job. Asked when the agent had been restarted. */
+  readonly worksOn: () => Promise<boolean>;
+};
+
+export type ActionEnd = Extract<ActionResult, { status: 'done' | 'failed' }>;
+
+/** What actions need of the host they run on. */
+export type ActionHost = {
+  readonly facts: HostFacts;
+  readonly commands: ReadonlyMap<string, CommandDefinition>;
+  /** Absolute path of the program. */
+  readonly systemctl: string;
+};
+
+/** One run of one action. */
+export type ActionRun = {
+  readonly timeoutMs: number;
+  /** Set when the action is to end early. */
+  readonly signal: AbortSignal;
+  readonly secrets: readonly string[];
+  /** Runs a program in a process group of its own, within what is left of the action's time. */
+  readonly run: (command: CommandLine) => Promise<ProcessEnd>;
+};
+
+export type CommandLine = {
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly workingDirectory: string;
+  /** Less than the action's own, when the command has a limit of its own. */
+  readonly timeoutMs?: number;
+};
+
+/** All that a program started by an agent inherits, unless its definition adds to it. */
+export const CLEAN_ENVIRONMENT: Readonly<Record<string, string>> = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  LANG: 'C.UTF-8',
+};
+
+type OutputFacts = ActionOutput['facts'];
+
+/** A result of an action that ran no program, or none whose output matters. */
+export const factsOnly = (facts: OutputFacts, tail: string | null = null): ActionOutput => ({
+  facts,
+  exitCode: null,
+  tail,
+  digest: null,
+  bytes: 0,
+});
+
+/** How the end of a program reads as the end of an action. */
+export function endOf(end: ProcessEnd, program: string, timeoutMs: number, facts: OutputFacts): ActionEnd {
+  const output: ActionOutput = { facts, exitCode: end.exitCode, ...end.output };
+  const failed = (code: Exclude<ActionEnd, { status: 'done' }>['code'], message: string): ActionEnd => ({
+    status: 'failed',
+    code,
+    message,
+    output,
+  });
+  switch (end.how) {
+    case 'spawn':
+      return failed('spawn', `${program} could not be started: ${end.spawnError}`);
+    case 'timeout':
+      return failed('timeout', `${program} had not ended after ${timeoutMs} ms and was ended with its process group`);
+    case 'cancelled':
+      return failed('cancelled', `${program} was ended with its process group before it was done`);
+    case 'exit':
+      if (end.exitCode === 0) return { status: 'done', output };
+      return failed('exit', `${program} ended with ${end.exitSignal === null ? `exit code ${end.exitCode}` : `signal ${end.exitSignal}`}`);
+  }
+}

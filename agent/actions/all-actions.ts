@@ -1,0 +1,12 @@
+import type { Action } from './action.ts';
+import { exec } from './exec.ts';
+import { ping } from './ping.ts';
+import { systemdRestart } from './systemd-restart.ts';
+import { systemdStart } from './systemd-start.ts';
+import { systemdStatus } from './systemd-status.ts';
+import { systemdStop } from './systemd-stop.ts';
+
+/** Every action this agent can do, by name: one line for each entry of `ACTIONS` in workflows/contract.ts. */
+export const ALL_ACTIONS: ReadonlyMap<string, Action> = new Map(
+  [ping, exec, systemdRestart, systemdStart, systemdStop, systemdStatus].map((action) => [action.name, action]),
+);

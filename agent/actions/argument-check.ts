@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { ACTION_ARGUMENTS, type ActionArguments, type ArgumentRule } from '../../workflows/action-arguments.ts';
+import type { ACTIONS, Args, Scalar } from '../../workflows/contract.ts';
+import { RefusalError } from '../refusal.ts';
+import { wholeValue } from '../whole-value.ts';
+
+const MAX_TEXT = 64 * 1024;
+const scalar = z.union([z.string().max(MAX_TEXT), z.number(), z.boolean()]);
+
+/**
+ * Builds the check of one action's arguments from what ACTION_ARGUMENTS says about it. The check names the argument and the
+ * rule, never the value.
+ */
+export function argumentCheck(action: keyof typeof ACTIONS): (args: Args) => Readonly<Record<string, Scalar>> {
+  const rules: ActionArguments | undefined = ACTION_ARGUMENTS[action];
+  if (rules === undefined) throw new Error(`ACTION_ARGUMENTS has no entry for ${action}`);
+  const schema = schemaOf(rules);
+  return (args) => {
+    const checked = schema.safeParse(args);
+    if (checked.success) return checked.data;
+    const faults = checked.error.issues.map((issue) => faultOf(issue, rules)).join('; ');
+    throw new RefusalError('args_invalid', `${action}: ${faults}`);
+  };
+}
+
+function schemaOf(rules: ActionArguments): z.ZodType<Record<string, Scalar>> {
+  const named = Object.fromEntries(Object.entries(rules.named).map(([name, rule]) => [name, ruleSchema(rule)]));
+  const object = z.object(named);
+  return (rules.others === null ? object.strict() : object.catchall(scalar)) as z.ZodType<Record<string, Scalar>>;
+}
+
+function ruleSchema(rule: ArgumentRule): z.ZodType {
+  const base = rule.type === 'string' ? textSchema(rule.pattern) : rule.type === 'number' ? z.number() : z.boolean();
+  return rule.required ? base : base.optional();
+}
+
+const textSchema = (pattern: string | null): z.ZodString =>
+  pattern === null ? z.string().max(MAX_TEXT) : z.string().max(MAX_TEXT).regex(wholeValue(pattern));
+
+function faultOf(issue: z.core.$ZodIssue, rules: ActionArguments): string {
+  if (issue.code === 'unrecognized_keys') return `does not take ${issue.keys.map(shown).join(', ')}${known(rules)}`;
+  const name = String(issue.path[0]);
+  const rule = Object.hasOwn(rules.named, name) ? rules.named[name] : undefined;
+  if (rule === undefined) return `argument ${shown(name)} must be one string, number or bool`;
+  const must = rule.pattern === null ? `a ${rule.type}` : `a ${rule.type} that matches ^${rule.pattern}$`;
+  return `argument ${shown(name)} must be ${must} (${rule.description})`;
+}
+
+const shown = (name: string): string => JSON.stringify(name.slice(0, 64));
+const known = (rules: ActionArguments): string => {
+  const names = Object.keys(rules.named);
+  return names.length === 0 ? '; it takes no arguments' : `; it takes ${names.map(shown).join(', ')}`;
+};

@@ -1,0 +1,4 @@
+import { unitAction } from './systemctl.ts';
+
+/** `systemctl stop`, with the unit's state before and after. */
+export const systemdStop = unitAction('stop');

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import type { ActionResult } from '../workflows/contract.ts';
+
+/** One try of one step of one execution: what the ledger decides about. */
+export type Attempt = { readonly execution: string; readonly step: string; readonly attempt: number };
+
+const text = z.string();
+const instant = z.number().int();
+const attempt = z.object({ execution: text, step: text, attempt: z.number().int().min(1) });
+const mark = z.object({ pid: z.number().int().positive(), startTime: z.number().int().nonnegative() });
+
+const begun = z.object({
+  kind: z.literal('begun'),
+  attempt,
+  nonce: text,
+  grantDigest: text,
+  argsDigest: text,
+  action: text,
+  /** As they came, with their secrets still unfilled. */
+  args: z.record(z.string(), z.unknown()),
+  bootId: text,
+  /** The agent process that began it. */
+  owner: mark,
+  /** Milliseconds by the host's clock. */
+  at: instant,
+  /** Ended by force from then on. */
+  deadline: instant,
+  beginBy: instant,
+});
+export type Begun = z.infer<typeof begun>;
+
+const refused = z.object({
+  kind: z.literal('refused'),
+  attempt,
+  /** Null: refused by a settle order or by a later attempt, before any grant for it came. */
+  nonce: text.nullable(),
+  code: text,
+  message: text,
+  at: instant,
+  beginBy: instant,
+});
+export type Refused = z.infer<typeof refused>;
+
+const output = z.object({
+  facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  exitCode: z.number().int().nullable(),
+  tail: z.string().nullable(),
+  digest: z.string().nullable(),
+  bytes: z.number(),
+});
+const result = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('done'), output }),
+  z.object({ status: z.literal('failed'), code: z.enum(['exit', 'timeout', 'cancelled', 'spawn']), message: text, output }),
+  z.object({ status: z.literal('unknown'), message: text }),
+]);
+const ended = z.object({ result, from: instant, to: instant });
+
+/** How something that had begun ended; never a refusal. */
+export type EndResult = Exclude<ActionResult, { status: 'refused' }>;
+export type Ended = { readonly result: EndResult; readonly from: number; readonly to: number };
+
+export const beginRecord = z.discriminatedUnion('kind', [begun, refused]);
+export const markRecord = mark;
+export const endRecord = ended;
+export const floorRecord = z.object({ floor: instant });

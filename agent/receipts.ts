@@ -1,0 +1,87 @@
+import type { KeyObject } from 'node:crypto';
+import { CompactSign } from 'jose';
+import type { SpiffeId } from '../config/spiffe-id.ts';
+import {
+  type ActionOutput,
+  type ActionResult,
+  CLAIM_TYPE,
+  type ClaimedClaims,
+  RECEIPT_TYPE,
+  type ReceiptClaims,
+  SETTLEMENT_TYPE,
+  type SettlementClaims,
+} from '../workflows/contract.ts';
+import { endWithin } from './output-tail.ts';
+
+/** This host's own proof of who it is, as it stands now; replaced when its files change. */
+export type OwnSvid = { readonly id: SpiffeId; /** Leaf first. */ readonly chainDer: readonly Uint8Array[]; readonly key: KeyObject };
+export type SvidHolder = { readonly current: () => OwnSvid };
+
+/** Signs this agent's answers as compact JWS that carry the certificate chain. */
+export type ReceiptSigner = {
+  readonly receipt: (claims: Omit<ReceiptClaims, 'iss'>) => Promise<string>;
+  readonly settlement: (claims: Omit<SettlementClaims, 'iss'>) => Promise<string>;
+  readonly claim: (claims: Omit<ClaimedClaims, 'iss'>) => Promise<string>;
+};
+
+export function createReceiptSigner(svid: SvidHolder): ReceiptSigner {
+  const sign = async (type: string, claims: object): Promise<string> => {
+    const { id, chainDer, key } = svid.current();
+    const payload = new TextEncoder().encode(JSON.stringify({ iss: id.text, ...claims }));
+    const x5c = chainDer.map((certificate) => Buffer.from(certificate).toString('base64'));
+    return new CompactSign(payload).setProtectedHeader({ alg: algorithmOf(key), typ: type, x5c }).sign(key);
+  };
+  return {
+    receipt: (claims) => sign(RECEIPT_TYPE, { ...claims, result: boundedResult(claims.result) }),
+    settlement: ({ answer, ...claims }) => sign(SETTLEMENT_TYPE, { ...claims, answer: boundedAnswer(answer) }),
+    claim: (claims) => sign(CLAIM_TYPE, claims),
+  };
+}
+
+/** @throws Error when the key's kind is none that an SVID may have here. */
+function algorithmOf(key: KeyObject): string {
+  if (key.asymmetricKeyType === 'ed25519') return 'Ed25519';
+  if (key.asymmetricKeyType === 'rsa') return 'RS256';
+  const byCurve: Readonly<Record<string, string>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' };
+  const algorithm = key.asymmetricKeyType === 'ec' ? byCurve[key.asymmetricKeyDetails?.namedCurve ?? ''] : undefined;
+  if (algorithm !== undefined) return algorithm;
+  throw new Error(`the SVID's key is ${key.asymmetricKeyType ?? 'unknown'}; receipts are signed with P-256, P-384, P-521, RSA or Ed25519`);
+}
+
+const MESSAGE_BYTES = 1024;
+const TAIL_BYTES = 4096;
+const MAX_FACTS = 64;
+const FACT_BYTES = 256;
+
+/** Whatever an action says, an answer stays small enough for every queue on its way. */
+export function boundedResult(result: ActionResult): ActionResult {
+  switch (result.status) {
+    case 'done':
+      return { ...result, output: boundedOutput(result.output) };
+    case 'failed':
+      return { ...result, message: boundedText(result.message, MESSAGE_BYTES), output: boundedOutput(result.output) };
+    default:
+      return { ...result, message: boundedText(result.message, MESSAGE_BYTES) };
+  }
+}
+
+function boundedAnswer(answer: SettlementClaims['answer']): SettlementClaims['answer'] {
+  return answer.state === 'ended' ? { ...answer, result: boundedResult(answer.result) } : answer;
+}
+
+function boundedOutput(output: ActionOutput): ActionOutput {
+  const facts = Object.entries(output.facts).slice(0, MAX_FACTS);
+  return {
+    ...output,
+    facts: Object.fromEntries(facts.map(([name, value]) => [name, typeof value === 'string' ? boundedText(value, FACT_BYTES) : value])),
+    tail: output.tail === null ? null : endWithin(output.tail, TAIL_BYTES),
+  };
+}
+
+function boundedText(text: string, limit: number): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= limit) return text;
+  let end = limit;
+  while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end -= 1;
+  return bytes.subarray(0, end).toString('utf8');
+}
