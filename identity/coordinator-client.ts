@@ -1,0 +1,288 @@
+import { randomUUID } from 'node:crypto';
+import type { Dispatcher } from 'undici';
+import { parseSpiffeId } from '../config/spiffe-id.ts';
+import type {
+  ApiDecision,
+  ApiEpisodeAnswer,
+  ApiEpisodeReport,
+  ApiEvent,
+  ApiExecution,
+  ApiExecutionDetail,
+  ApiNode,
+  ApiRequest,
+  ApiStatus,
+  ApiWorkflow,
+} from '../workflows/api.ts';
+import type { ClientIdentity } from './client-identity.ts';
+import { CoordinatorConnection } from './coordinator-connection.ts';
+import { readEventStream } from './event-stream.ts';
+
+export type CoordinatorClientOptions = {
+  /** Tried in turn, beginning with the one that answered last. */
+  readonly addresses: readonly string[];
+  /** SPIFFE id that every one of them must prove. */
+  readonly coordinatorId: string;
+  readonly identity: ClientIdentity;
+  /** For each address tried, milliseconds; default 15 s. */
+  readonly timeoutMs?: number;
+};
+
+export type ExecutionQuery = {
+  readonly workflow?: string | undefined;
+  readonly node?: string | undefined;
+  readonly outcome?: string | undefined;
+  readonly since?: string | undefined;
+  readonly limit?: number | undefined;
+};
+
+/** The coordinator refused, or failed and said so. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly status: number;
+  readonly code: string;
+  readonly details: unknown;
+  readonly retryAfterS: number | null;
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    more: { details?: unknown; retryAfterS?: number | null } = {},
+  ) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.details = more.details;
+    this.retryAfterS = more.retryAfterS ?? null;
+  }
+}
+
+/** No address gave an answer; each is named with its reason. */
+export class CoordinatorUnreachableError extends Error {
+  override readonly name = 'CoordinatorUnreachableError';
+  readonly tried: readonly { readonly address: string; readonly reason: string }[];
+  constructor(tried: CoordinatorUnreachableError['tried'], cause: unknown) {
+    super(`no coordinator answered: ${tried.map(({ address, reason }) => `${address}: ${reason}`).join('; ')}`, {
+      cause,
+    });
+    this.tried = tried;
+  }
+}
+
+export type CallOptions = { readonly signal?: AbortSignal | undefined };
+
+/** One method per route. Each throws `ApiError`, `CoordinatorUnreachableError`, or the signal's reason. */
+export type CoordinatorClient = AsyncDisposable & {
+  /** 201, 200 and 409 with reasons are all answers here; the same `request_id` and `issued_at` are repeated on failover. */
+  readonly request: (request: ApiRequest, options?: CallOptions) => Promise<ApiDecision>;
+  readonly reportEpisode: (report: ApiEpisodeReport, options?: CallOptions) => Promise<ApiEpisodeAnswer>;
+  readonly listExecutions: (query?: ExecutionQuery, options?: CallOptions) => Promise<ApiExecution[]>;
+  readonly getExecution: (id: string, options?: CallOptions) => Promise<ApiExecutionDetail>;
+  /** The story so far and as it happens, until the execution has closed; survives the loss of a connection. */
+  readonly executionEvents: (id: string, options?: CallOptions) => AsyncIterable<ApiEvent>;
+  readonly cancelExecution: (id: string, reason: string, options?: CallOptions) => Promise<ApiExecution>;
+  readonly nodes: (options?: CallOptions) => Promise<ApiNode[]>;
+  readonly workflows: (options?: CallOptions) => Promise<ApiWorkflow[]>;
+  readonly status: (options?: CallOptions) => Promise<ApiStatus>;
+};
+
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+const MAX_RECONNECTS = 5;
+/** The server sends a comment every 15 s, so a stream silent for so long is dead. Milliseconds. */
+const STREAM_SILENCE_MS = 45_000;
+
+/** Makes no connection yet. @throws when an address or the coordinator's id is invalid */
+export function openCoordinatorClient(options: CoordinatorClientOptions): CoordinatorClient {
+  const calls = new Calls(options);
+  const get = <T>(path: string, call?: CallOptions): Promise<T> => calls.json<T>({ method: 'GET', path }, call);
+  const post = <T>(path: string, body: unknown, call?: CallOptions, also: readonly number[] = []): Promise<T> =>
+    calls.json<T>({ method: 'POST', path, body: JSON.stringify(body) }, call, also);
+  return {
+    request: (request, call) => {
+      const repeatable = { request_id: randomUUID(), issued_at: new Date().toISOString(), ...request };
+      return post<ApiDecision>('/v1/requests', repeatable, call, [409]);
+    },
+    reportEpisode: (report, call) => post('/v1/episodes', report, call),
+    listExecutions: (query = {}, call) => get(`/v1/executions${queryText(query)}`, call),
+    getExecution: async (id, call) => get(executionPath(id), call),
+    executionEvents: (id, call) => streamEvents(calls, id, call),
+    cancelExecution: async (id, reason, call) => post(`${executionPath(id)}/cancel`, { reason }, call),
+    nodes: (call) => get('/v1/nodes', call),
+    workflows: (call) => get('/v1/workflows', call),
+    status: (call) => get('/v1/status', call),
+    [Symbol.asyncDispose]: () => calls[Symbol.asyncDispose](),
+  };
+}
+
+type Call = {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: string;
+  readonly headers?: Record<string, string>;
+};
+
+/** Sends calls to the addresses in turn until one answers with anything but 503. */
+class Calls implements AsyncDisposable {
+  readonly #connections: readonly CoordinatorConnection[];
+  readonly #timeoutMs: number;
+  #first = 0;
+
+  constructor(options: CoordinatorClientOptions) {
+    const server = parseSpiffeId(options.coordinatorId);
+    if (options.addresses.length === 0)
+      throw new Error('no coordinator address is configured; write https://host:7443');
+    this.#connections = options.addresses.map(
+      (address) => new CoordinatorConnection(address, server, options.identity),
+    );
+    this.#timeoutMs = options.timeoutMs ?? 15_000;
+  }
+
+  /** The JSON of a 2xx answer, or of one of the statuses in `also` when it holds a decision. */
+  json<T>(call: Call, options?: CallOptions, also: readonly number[] = []): Promise<T> {
+    return this.#eachAddress(options, async (connection, signal) => {
+      const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)]);
+      const { statusCode, headers, body } = await connection.request(toRequest(call, deadline));
+      const answer = parseAnswer(await readBounded(body), statusCode);
+      if (statusCode < 300 || (also.includes(statusCode) && isDecision(answer))) return answer as T;
+      throw toApiError(statusCode, headers, answer);
+    });
+  }
+
+  /** The body of a 200 event stream; its reader must end it. */
+  stream(call: Call, options?: CallOptions): Promise<Dispatcher.ResponseData['body']> {
+    return this.#eachAddress(options, async (connection, signal) => {
+      const request = { ...toRequest(call, signal), headersTimeout: this.#timeoutMs, bodyTimeout: STREAM_SILENCE_MS };
+      const { statusCode, headers, body } = await connection.request(request);
+      if (statusCode === 200 && String(headers['content-type']).startsWith('text/event-stream')) return body;
+      throw toApiError(statusCode, headers, parseAnswer(await readBounded(body), statusCode));
+    });
+  }
+
+  async #eachAddress<T>(
+    options: CallOptions | undefined,
+    attempt: (connection: CoordinatorConnection, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const signal = options?.signal ?? new AbortController().signal;
+    const tried: { address: string; reason: string }[] = [];
+    let unavailable: ApiError | null = null;
+    let cause: unknown;
+    const start = this.#first;
+    for (let turn = 0; turn < this.#connections.length; turn++) {
+      const index = (start + turn) % this.#connections.length;
+      const connection = this.#connections[index];
+      if (connection === undefined) continue;
+      signal.throwIfAborted();
+      try {
+        const result = await attempt(connection, signal);
+        this.#first = index;
+        return result;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof ApiError && error.status !== 503) throw error;
+        if (error instanceof ApiError) unavailable ??= error;
+        cause = error;
+        tried.push({ address: connection.address, reason: describe(error, this.#timeoutMs) });
+      }
+    }
+    // A coordinator that says why it cannot decide tells more than those that say nothing.
+    throw unavailable ?? new CoordinatorUnreachableError(tried, cause);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#connections.map((connection) => connection[Symbol.asyncDispose]()));
+  }
+}
+
+async function* streamEvents(calls: Calls, id: string, options?: CallOptions): AsyncGenerator<ApiEvent> {
+  const path = `${executionPath(id)}/events`;
+  let lastId: string | null = null;
+  for (let failures = 0; ;) {
+    const headers: Record<string, string> = {
+      accept: 'text/event-stream',
+      ...(lastId === null ? {} : { 'last-event-id': lastId }),
+    };
+    const body = await calls.stream({ method: 'GET', path, headers }, options);
+    try {
+      for await (const event of readEventStream(body)) {
+        failures = 0;
+        if (event.event === 'end') return;
+        lastId = event.id ?? lastId;
+        if (event.event === 'message') yield JSON.parse(event.data) as ApiEvent;
+        if (event.event === 'failure') throw toApiError(500, {}, JSON.parse(event.data));
+      }
+    } catch (error) {
+      options?.signal?.throwIfAborted();
+      if (error instanceof ApiError || ++failures > MAX_RECONNECTS) throw error;
+    } finally {
+      body.destroy();
+    }
+    // Ended without the word `end`: the coordinator is going down, or the connection's life is over. Go on elsewhere.
+  }
+}
+
+/** @throws ApiError 422 when it cannot be an id: it would only be refused as a bad path */
+function executionPath(id: string): string {
+  if (/^[A-Za-z0-9._:@-]{1,300}$/.test(id) && !id.includes('..')) return `/v1/executions/${id}`;
+  throw new ApiError(
+    422,
+    'bad_execution_id',
+    `${JSON.stringify(id.slice(0, 100))} is not an execution id; fettle ps lists them`,
+  );
+}
+
+function queryText(query: ExecutionQuery): string {
+  const parameters = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) parameters.set(key, String(value));
+  return parameters.size === 0 ? '' : `?${parameters.toString()}`;
+}
+
+const toRequest = (call: Call, signal: AbortSignal): Omit<Dispatcher.RequestOptions, 'origin'> => ({
+  method: call.method,
+  path: call.path,
+  signal,
+  headers: {
+    accept: 'application/json',
+    ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...call.headers,
+  },
+  body: call.body ?? null,
+});
+
+async function readBounded(body: Dispatcher.ResponseData['body']): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_ANSWER_BYTES) throw new Error(`its answer is larger than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** @throws Error when it is not JSON: whatever answered is no coordinator, so the next address is tried */
+function parseAnswer(text: string, status: number): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(`answered ${status} with something that is not JSON; is this a coordinator?`);
+  }
+}
+
+function toApiError(status: number, headers: Record<string, unknown>, answer: unknown): ApiError | Error {
+  const { code, message, details } = record(answer);
+  if (typeof code !== 'string' || typeof message !== 'string')
+    return new Error(`answered ${status} without saying why; is this a coordinator?`);
+  const seconds = Number(headers['retry-after'] ?? Number.NaN);
+  return new ApiError(status, code, message, { details, retryAfterS: Number.isFinite(seconds) ? seconds : null });
+}
+
+const isDecision = (answer: unknown): boolean => typeof record(answer)['decision'] === 'string';
+
+const record = (value: unknown): Partial<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null ? (value as Partial<Record<string, unknown>>) : {};
+
+function describe(error: unknown, timeoutMs: number): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`;
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(String).join(', ');
+  return error.message;
+}
