@@ -1,0 +1,76 @@
+/** What the coordinator's answers mean for a fault: when it is asked for again, if ever. Pure, like episodes.ts. */
+import type { TriggerConfig } from '../config/trigger-daemon.ts';
+import type { ApiDecision } from '../workflows/api.ts';
+import { reportEveryMs } from './episodes.ts';
+import type { Clock, Effect, Fault, Outcome, Phase, Step, TriggerState } from './fault.ts';
+
+const LIMIT_UNKNOWN_MS = 30_000;
+const REJECTED_FIRST_MS = 30_000;
+const REJECTED_MOST_MS = 600_000;
+const SOONEST_MS = 1_000;
+
+/** Takes into account what became of request number `ask` of the fault `key`. Late news about an earlier one changes nothing. */
+export function takeOutcome(
+  state: TriggerState,
+  key: string,
+  ask: number,
+  outcome: Outcome,
+  trigger: TriggerConfig,
+  clock: Clock,
+): Step {
+  const fault = state.faults.get(key);
+  if (fault === undefined || fault.asks !== ask || fault.phase.kind !== 'asked') return { state, effects: [] };
+  const effects: Effect[] = [];
+  const phase = phaseAfter(fault, outcome, trigger, clock);
+  const rejections = rejectionsAfter(fault, outcome);
+  const next: Fault = { ...fault, phase, rejections, reportAt: clock.mono + reportEveryMs(trigger) };
+  if (outcome.kind === 'rejected' && rejections?.times === 1) {
+    effects.push({ kind: 'rejected', fault: next, code: outcome.code, message: outcome.message });
+  }
+  return { state: { ...state, faults: new Map(state.faults).set(key, next) }, effects };
+}
+
+/** The gate has no open episode for a fault that it admitted once: it closed meanwhile, and what is seen now is a new one. */
+export function takeEpisodeClosed(state: TriggerState, key: string): TriggerState {
+  const fault = state.faults.get(key);
+  if (fault?.phase.kind !== 'joined') return state;
+  return { ...state, faults: new Map(state.faults).set(key, { ...fault, phase: { kind: 'waiting' } }) };
+}
+
+function phaseAfter(fault: Fault, outcome: Outcome, trigger: TriggerConfig, clock: Clock): Phase {
+  if (outcome.kind === 'dropped') return { kind: 'waiting' };
+  if (outcome.kind === 'rejected') return rejectedPhase(fault, outcome, clock);
+  const { decision } = outcome;
+  if (decision.decision === 'refused') {
+    return { kind: 'refused', message: decision.message, askAt: clock.mono + waitAfterRefusal(decision, trigger) };
+  }
+  const { againMs } = trigger;
+  // The gate counts `again` from the end of the remedy, which we do not see: when told "duplicate", ask more often; it decides.
+  const wait = againMs === null ? null : decision.decision === 'admitted' ? againMs : Math.min(againMs, 60_000);
+  return { kind: 'joined', execution: decision.execution, askAt: wait === null ? null : clock.mono + wait };
+}
+
+function waitAfterRefusal(decision: ApiDecision & { decision: 'refused' }, trigger: TriggerConfig): number {
+  // All limits have to be free at once. One that cannot say when is looked at again after a fixed time.
+  const waits = decision.reasons.map((reason) =>
+    reason.retry_after_s === null ? LIMIT_UNKNOWN_MS : reason.retry_after_s * 1000,
+  );
+  return Math.max(SOONEST_MS, trigger.everyMs, ...(waits.length === 0 ? [LIMIT_UNKNOWN_MS] : waits));
+}
+
+function rejectedPhase(fault: Fault, outcome: Outcome & { kind: 'rejected' }, clock: Clock): Phase {
+  const times = rejectionsAfter(fault, outcome)?.times ?? 1;
+  const wait = Math.min(REJECTED_MOST_MS, REJECTED_FIRST_MS * 2 ** (times - 1));
+  return {
+    kind: 'rejected',
+    code: outcome.code,
+    askAt: clock.mono + Math.max(wait, (outcome.retryAfterS ?? 0) * 1000),
+  };
+}
+
+function rejectionsAfter(fault: Fault, outcome: Outcome): Fault['rejections'] {
+  if (outcome.kind === 'decision') return null;
+  if (outcome.kind === 'dropped') return fault.rejections;
+  const { code } = outcome;
+  return { code, times: fault.rejections?.code === code ? fault.rejections.times + 1 : 1 };
+}
