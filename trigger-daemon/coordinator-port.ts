@@ -2,9 +2,11 @@ import type { ApiDecision, ApiEpisodeAnswer, ApiEpisodeReport, ApiRequest } from
 
 /** What the trigger daemon needs of a coordinator. Calls have their own deadline; a failed one throws what `readFailure` can read. */
 export type CoordinatorPort = {
-  readonly request: (body: ApiRequest) => Promise<ApiDecision>;
-  readonly reportEpisode: (report: ApiEpisodeReport) => Promise<ApiEpisodeAnswer>;
+  readonly request: (body: ApiRequest, options?: CallOptions) => Promise<ApiDecision>;
+  readonly reportEpisode: (report: ApiEpisodeReport, options?: CallOptions) => Promise<ApiEpisodeAnswer>;
 };
+
+type CallOptions = { readonly signal?: AbortSignal | undefined };
 
 export type PortFailure = {
   /** Whether the same message may get through later. */

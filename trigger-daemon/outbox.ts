@@ -49,6 +49,8 @@ export class Outbox {
   readonly #deps: Required<OutboxDeps>;
   readonly #lanes = new Map<string, Lane>();
   readonly #closing = new AbortController();
+  /** Ends calls that outlive the grace time. */
+  readonly #cut = new AbortController();
   #size = 0;
   #free: number;
   readonly #turns: (() => void)[] = [];
@@ -95,6 +97,7 @@ export class Outbox {
     const enough = new AbortController();
     await Promise.race([rest, pause(graceMs, enough.signal)]);
     enough.abort();
+    this.#cut.abort();
   }
 
   /** What a newer message makes pointless: an older report, and, once the fault is over, the request for its remedy. */
@@ -153,11 +156,11 @@ export class Outbox {
   async #deliver(message: OutboxMessage): Promise<() => void> {
     const { client, log, metrics } = this.#deps;
     if (message.kind === 'report') {
-      const { open } = await client.reportEpisode(message.report);
+      const { open } = await client.reportEpisode(message.report, { signal: this.#cut.signal });
       metrics.reports.inc({ trigger: message.trigger, state: message.report.state, result: 'delivered' });
       return () => message.settle(open);
     }
-    const decision = await client.request(message.body);
+    const decision = await client.request(message.body, { signal: this.#cut.signal });
     metrics.requests.inc({ trigger: message.trigger, decision: decision.decision });
     const execution = decision.decision === 'refused' ? {} : { execution: decision.execution };
     const refused = decision.decision === 'refused' ? { code: decision.code, why: decision.message } : {};
