@@ -47,5 +47,9 @@ export const ACTION_ARGUMENTS: Readonly<Record<keyof typeof ACTIONS, ActionArgum
   'systemd.restart': { description: 'restarts a systemd unit and waits for the job', named: { unit }, others: null },
   'systemd.start': { description: 'starts a systemd unit and waits for the job', named: { unit }, others: null },
   'systemd.stop': { description: 'stops a systemd unit and waits for the job', named: { unit }, others: null },
-  'systemd.status': { description: 'reads the state of a systemd unit; changes nothing', named: { unit }, others: null },
+  'systemd.status': {
+    description: 'reads the state of a systemd unit; changes nothing',
+    named: { unit },
+    others: null,
+  },
 };

@@ -65,7 +65,11 @@ export type ApiDecision =
   | { decision: 'refused'; request_id: string; code: 'limits' | 'paused'; message: string; reasons: ApiReason[] };
 
 /** `POST /v1/episodes`: a fault is still seen, or is over. Nothing is run by it. */
-export type ApiEpisodeReport = { identity: ApiIdentity; state: 'seen' | 'resolved'; evidence?: ApiEvidence | undefined };
+export type ApiEpisodeReport = {
+  identity: ApiIdentity;
+  state: 'seen' | 'resolved';
+  evidence?: ApiEvidence | undefined;
+};
 export type ApiEpisodeAnswer = { episode: string; open: boolean };
 
 export type ApiExecution = {
@@ -90,7 +94,13 @@ export type ApiExecutionDetail = ApiExecution & {
   plan: string;
   request: string;
   args: Record<string, unknown>;
-  evidence: { summary: string; source: string; observed_at: string; valid_until: string; labels: Record<string, string> };
+  evidence: {
+    summary: string;
+    source: string;
+    observed_at: string;
+    valid_until: string;
+    labels: Record<string, string>;
+  };
   steps: StepRecord[];
   timeline: ApiEvent[];
 };
@@ -130,7 +140,12 @@ export type ApiStatus = {
   version: string;
   domain: string;
   temporal: { address: string; connected: boolean };
-  gate: { state: 'open' | 'paused' | 'missing' | 'unreachable'; leases: number | null; orphaned: number | null; detail: string | null };
+  gate: {
+    state: 'open' | 'paused' | 'missing' | 'unreachable';
+    leases: number | null;
+    orphaned: number | null;
+    detail: string | null;
+  };
   fleet: { state: 'ready' | 'warming_up' | 'unreachable'; alive: number };
   config: { files: { file: string; loaded_at: string; problems: string[] }[] };
   warnings: string[];

@@ -243,7 +243,12 @@ export type ActionResult =
   /** The action ended and did what was asked. */
   | { readonly status: 'done'; readonly output: ActionOutput }
   /** The action began and ended without doing what was asked; nothing of it is still running. */
-  | { readonly status: 'failed'; readonly code: 'exit' | 'timeout' | 'cancelled' | 'spawn'; readonly message: string; readonly output: ActionOutput }
+  | {
+      readonly status: 'failed';
+      readonly code: 'exit' | 'timeout' | 'cancelled' | 'spawn';
+      readonly message: string;
+      readonly output: ActionOutput;
+    }
   /** The action never began on this host and, for this attempt, never will. */
   | { readonly status: 'refused'; readonly code: AgentRefusal; readonly message: string }
   /** It began; how it ended is not known; nothing of it is still running. */
@@ -297,7 +302,12 @@ export type SettlementClaims = {
 export const SETTLEMENT_TYPE = 'fettle-settlement+jwt';
 
 /** Answer to a claim order (`typ: fettle-claim+jwt`): "I will act"; its signer's SVID says which node. */
-export type ClaimedClaims = { readonly iss: string; readonly nonce: string; readonly boot_id: string; readonly at: number };
+export type ClaimedClaims = {
+  readonly iss: string;
+  readonly nonce: string;
+  readonly boot_id: string;
+  readonly at: number;
+};
 export const CLAIM_TYPE = 'fettle-claim+jwt';
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -396,6 +406,8 @@ export type PermitRefusal =
   | 'node_busy'
   | 'attempt_unsettled'
   | 'other_node'
+  /** Nobody polls the node's queue: nothing was asked of the gate. */
+  | 'no_agent'
   | 'too_late';
 
 /** Search attributes, all keywords. */

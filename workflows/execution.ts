@@ -20,6 +20,7 @@ import {
   type ExecutionInput,
   type ExecutionResult,
   type Outcome,
+  type PermitRefusal,
   type StepDefinition,
   type StepRecord,
 } from './contract.ts';
@@ -27,8 +28,12 @@ import {
 /** Added to `startBy` before the fence closes: how far the server's clock may be from the gate's. */
 const FENCE_MARGIN_MS = 5_000;
 const PERMIT_WAIT_MS = 5_000;
-/** A step waits this long for a pause to be lifted or a busy node to be free. */
-const PERMIT_PATIENCE_MS = 10 * 60_000;
+/** A step waits this long for a refusal that may pass: a pause lifted, a busy node free, an agent back. */
+const PATIENCE_MS: Readonly<Partial<Record<PermitRefusal, number>>> = {
+  paused: 10 * 60_000,
+  node_busy: 10 * 60_000,
+  no_agent: 30_000,
+};
 
 const control = proxyActivities<ControlActivities>({
   taskQueue: QUEUES.control,
@@ -87,7 +92,8 @@ type Ended = { readonly outcome: Outcome; readonly message: string; readonly ver
 async function endOf(run: Run, body: (remedy: Remedy) => Promise<void>): Promise<Ended> {
   const { input } = run;
   const late = workflowInfo().startTime.getTime() - (input.startBy + FENCE_MARGIN_MS);
-  if (late > 0) return { outcome: 'expired', message: `started ${late} ms too late; nothing was done`, verified: false };
+  if (late > 0)
+    return { outcome: 'expired', message: `started ${late} ms too late; nothing was done`, verified: false };
   try {
     await body({ input, step: (options) => runStep(run, options) });
     return await verdict(input);
@@ -102,7 +108,8 @@ async function endOf(run: Run, body: (remedy: Remedy) => Promise<void>): Promise
 async function verdict(input: ExecutionInput): Promise<Ended> {
   if (input.dryRun) return { outcome: 'dry_run', message: 'nothing was changed', verified: false };
   const { verify } = input.plan.definition;
-  if (verify === null) return { outcome: 'healed', message: 'all steps succeeded; no verify block to prove it', verified: false };
+  if (verify === null)
+    return { outcome: 'healed', message: 'all steps succeeded; no verify block to prove it', verified: false };
   const result = await actsFor(verify.timeoutMs + 30_000).verify(refOf(input));
   return { outcome: result.healthy ? 'healed' : 'ineffective', message: result.message, verified: result.healthy };
 }
@@ -145,7 +152,9 @@ async function runStep(run: Run, options: StepOptions): Promise<StepRecord> {
   try {
     return await attempts(run, step, false);
   } finally {
-    const began = run.records.slice(before).some((record) => record.began !== null || record.result.status === 'unsettled');
+    const began = run.records
+      .slice(before)
+      .some((record) => record.began !== null || record.result.status === 'unsettled');
     if (began && options.undo !== undefined) run.undo.push(stepOf(options.undo));
   }
 }
@@ -181,18 +190,21 @@ async function permitted(run: Run, step: StepDefinition, attempt: number, undo: 
     if (call.stillFiring && result.code === 'no_fault') {
       return { ...record, result: { status: 'skipped', message: 'the fault is no longer seen' } };
     }
-    const mayPass = result.code === 'paused' || result.code === 'node_busy';
-    if (!mayPass || asking * PERMIT_WAIT_MS >= PERMIT_PATIENCE_MS) return record;
+    const patience = PATIENCE_MS[result.code];
+    if (patience === undefined || asking * PERMIT_WAIT_MS >= patience) return record;
     await sleep(PERMIT_WAIT_MS);
   }
 }
+
+/** Refusals that say nothing against the order itself: it came too late, or the host was full. */
+const NEVER_BEGAN: ReadonlySet<string> = new Set(['busy', 'grant_expired', 'attempt_refused']);
 
 /** Only what is proven to have ended, and is safe to do twice or was never done, is tried again. */
 function mayRepeat(record: StepRecord): boolean {
   const { result } = record;
   if (result.status === 'failed') return true;
   if (result.status === 'unknown') return ACTIONS[record.action]?.idempotent === true;
-  return result.status === 'refused' && (result.code === 'busy' || result.code === 'grant_expired');
+  return result.status === 'refused' && NEVER_BEGAN.has(result.code);
 }
 
 function endedBy(record: StepRecord): RemedyEnded {
@@ -201,7 +213,8 @@ function endedBy(record: StepRecord): RemedyEnded {
   const message = `step ${record.step}: ${said}`;
   if (result.status === 'refused') return new RemedyEnded('refused_by_agent', `${message} (${result.code})`);
   if (result.status === 'no_permit') {
-    if (result.code === 'no_fault') return new RemedyEnded('no_fault', 'the fault was gone before anything was changed');
+    if (result.code === 'no_fault')
+      return new RemedyEnded('no_fault', 'the fault was gone before anything was changed');
     if (result.code === 'paused') return new RemedyEnded('cancelled', message);
     const expired = result.code === 'stale_evidence' || result.code === 'too_late' || result.code === 'no_lease';
     return new RemedyEnded(expired ? 'expired' : 'failed', message);

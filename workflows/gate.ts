@@ -62,7 +62,8 @@ export async function gate(input: GateInput): Promise<void> {
       tick(state, Date.now());
       if (recordedRun !== null && recordedRun !== workflowInfo().runId) quarantine(state, 'this gate was reset');
       if (Math.abs(batch.clock - state.now) > CLOCK_SKEW_MS) return { status: 'clock_skew', now: state.now };
-      if (newer(batch.knows, [state.epoch, state.next - 1])) quarantine(state, 'this gate lost decisions that a coordinator has seen');
+      if (newer(batch.knows, [state.epoch, state.next - 1]))
+        quarantine(state, 'this gate lost decisions that a coordinator has seen');
       if (state.now - trimmed > 5_000) {
         trim(state);
         trimmed = state.now;
@@ -125,5 +126,5 @@ function checkBatch(batch: Batch): void {
   if (!Array.isArray(ops) || ops.length === 0 || ops.length > MAX_BATCH) {
     throw ApplicationFailure.nonRetryable(`a batch holds 1..${MAX_BATCH} operations`);
   }
-  if (!Number.isSafeInteger(batch.clock)) throw ApplicationFailure.nonRetryable('a batch carries its sender\'s clock');
+  if (!Number.isSafeInteger(batch.clock)) throw ApplicationFailure.nonRetryable("a batch carries its sender's clock");
 }

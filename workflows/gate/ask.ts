@@ -10,7 +10,8 @@ const MAX_REASONS = 3;
 /** Answers that decide nothing (`unknown_definition`) are not remembered by the caller; all others are. */
 export function ask(state: GateState, operation: Ask): Answer {
   const definition = state.definitions.get(operation.w)?.get(operation.d);
-  if (definition === undefined || definition.announcedAt + DEFINITION_MS < state.now) return { a: 'unknown_definition' };
+  if (definition === undefined || definition.announcedAt + DEFINITION_MS < state.now)
+    return { a: 'unknown_definition' };
   const episode = operation.e === undefined || operation.dry ? null : observe(state, operation.e, operation.eu);
   const before = episode === null ? null : alreadyAdmitted(state, episode, operation);
   if (before !== null) return before;
@@ -57,6 +58,7 @@ function reasonsAgainst(state: GateState, operation: Ask, changing: boolean): Re
 function admit(state: GateState, operation: Ask, episode: Episode | null, changing: boolean): Answer {
   const lease: Lease = {
     ref: [state.epoch, state.next],
+    ask: operation.id,
     workflow: operation.w,
     target: operation.t,
     plan: operation.p,

@@ -119,7 +119,8 @@ export function scopeKey(scope: Scope, target: TargetRef): string {
   if (scope === 'node') return `n:${target.n ?? ''}`;
   if (scope === 'node_type') return `y:${target.y ?? ''}`;
   if (scope === 'datacenter') return `c:${target.c ?? ''}`;
-  if (scope === 'target') return `t:${target.k}:${[target.n, target.y, target.c].filter((part) => part !== undefined).join('/')}`;
+  if (scope === 'target')
+    return `t:${target.k}:${[target.n, target.y, target.c].filter((part) => part !== undefined).join('/')}`;
   const label = scope.slice('label:'.length);
   return `l:${label}=${target.l?.[label] ?? ''}`;
 }

@@ -7,7 +7,8 @@ export function definitions(state: GateState, operation: Definitions): Answer {
   const known = state.definitions.get(operation.w) ?? new Map();
   state.definitions.set(operation.w, known);
   const before = known.get(operation.d);
-  if (before === undefined) known.set(operation.d, { limits: operation.lim, changing: operation.ch, announcedAt: state.now });
+  if (before === undefined)
+    known.set(operation.d, { limits: operation.lim, changing: operation.ch, announcedAt: state.now });
   else before.announcedAt = state.now;
   for (const [digest, definition] of known) {
     if (definition.announcedAt + DEFINITION_MS < state.now) known.delete(digest);

@@ -2,8 +2,17 @@
 import { holdNode, pauseOver } from './ask.ts';
 import { countsOf } from './definitions.ts';
 import { forgetAdmission, saidResolved } from './episodes.ts';
-import { BEGIN_MS, type Answer, type Free, type LeaseRef, type Permit, type Release, type Result, type Started } from './operations.ts';
-import { leaseKey, type GateState, type Lease } from './state.ts';
+import {
+  BEGIN_MS,
+  type Answer,
+  type Free,
+  type LeaseRef,
+  type Permit,
+  type Release,
+  type Result,
+  type Started,
+} from './operations.ts';
+import { leaseKey, type GateState, type Lease, type PermitHeld } from './state.ts';
 
 const permitKey = (step: string, attempt: number): string => `${step}/${attempt}`;
 
@@ -18,10 +27,14 @@ export function permit(state: GateState, operation: Permit, nonce: string): Answ
   const lease = state.leases.get(leaseKey(operation.l));
   if (lease === undefined) return { a: 'no_permit', c: 'no_lease' };
   if (lease.orphaned) return { a: 'no_permit', c: 'lease_ended' };
+  // A permit still open is given again as it was, however long ago: a long action may outlive its coordinator.
+  const open = lease.unsettled.get(permitKey(operation.s, operation.a));
+  if (open !== undefined && open.node === operation.n && lease.plan === operation.p) return permitOf(open);
   const refusal = refusePermit(state, lease, operation);
   if (refusal !== null) return refusal;
   if (operation.ch === true && !lease.dry) {
-    if (!holdNode(state, lease, operation.n)) return { a: 'no_permit', c: 'node_busy', why: state.nodes.get(operation.n) ?? '' };
+    if (!holdNode(state, lease, operation.n))
+      return { a: 'no_permit', c: 'node_busy', why: state.nodes.get(operation.n) ?? '' };
     lease.changed = true;
   }
   const beginBy = state.now + BEGIN_MS;
@@ -29,15 +42,19 @@ export function permit(state: GateState, operation: Permit, nonce: string): Answ
   lease.started = true;
   lease.permitted = lease.permitted || !lease.dry;
   lease.stepNodes.set(operation.s, operation.n);
-  lease.unsettled.set(permitKey(operation.s, operation.a), {
-    step: operation.s,
-    attempt: operation.a,
-    node: operation.n,
-    beginBy,
-    busyUntil,
-  });
-  return { a: 'permit', bb: beginBy, bu: busyUntil, no: nonce, at: state.now };
+  const { s: step, a: attempt, n: node } = operation;
+  const held: PermitHeld = { step, attempt, node, beginBy, busyUntil, nonce, givenAt: state.now };
+  lease.unsettled.set(permitKey(step, attempt), held);
+  return permitOf(held);
 }
+
+const permitOf = (held: PermitHeld): Answer => ({
+  a: 'permit',
+  bb: held.beginBy,
+  bu: held.busyUntil,
+  no: held.nonce,
+  at: held.givenAt,
+});
 
 function refusePermit(state: GateState, lease: Lease, operation: Permit): Answer | null {
   if (lease.plan !== operation.p) return { a: 'no_permit', c: 'plan_differs' };
@@ -109,6 +126,8 @@ export function swept(state: GateState, finding: SweepFinding): void {
     lease.orphaned = true;
     return;
   }
+  // Never started, never acted: the request is forgotten with its lease, so asking again decides anew.
+  if (finding.execution === 'not_found' && !lease.permitted) state.remembered.delete(lease.ask);
   end(state, lease);
 }
 

@@ -101,7 +101,12 @@ export type Pause = Common & {
   readonly why: string;
   readonly until?: number;
 };
-export type Resume = Common & { readonly op: 'resume'; readonly pause: string; readonly by: string; readonly why: string };
+export type Resume = Common & {
+  readonly op: 'resume';
+  readonly pause: string;
+  readonly by: string;
+  readonly why: string;
+};
 export type LimitRef = { readonly k: 'c' | 'm'; readonly v: number; readonly p: number; readonly s: Scope };
 export type Definitions = Common & {
   readonly op: 'definitions';
@@ -129,7 +134,13 @@ export type Operation =
   | Adopt;
 
 /** [kind, scope key, limit, current, earliest time it can be free or null]. Kind `node` is the implicit limit. */
-export type ReasonRef = readonly [kind: 'c' | 'm' | 'node', scope: string, limit: number, current: number, free: number | null];
+export type ReasonRef = readonly [
+  kind: 'c' | 'm' | 'node',
+  scope: string,
+  limit: number,
+  current: number,
+  free: number | null,
+];
 
 export type Answer =
   | { readonly a: 'admitted'; readonly l: LeaseRef; readonly sb: number; readonly known?: true }
@@ -178,7 +189,12 @@ export type GateSummary = {
   readonly episodes: number;
   readonly remembered: number;
   readonly quarantine: string | null;
-  readonly pauses: readonly { readonly id: string; readonly scope: PauseScope; readonly why: string; readonly by: string }[];
+  readonly pauses: readonly {
+    readonly id: string;
+    readonly scope: PauseScope;
+    readonly why: string;
+    readonly by: string;
+  }[];
   readonly definitions: readonly { readonly workflow: string; readonly digests: readonly string[] }[];
   readonly historyLength: number;
 };
@@ -192,5 +208,10 @@ export type LeaseSummary = {
   readonly started: boolean;
   readonly orphaned: boolean;
   readonly permitted: boolean;
-  readonly unsettled: readonly { readonly step: string; readonly attempt: number; readonly node: string; readonly busyUntil: number }[];
+  readonly unsettled: readonly {
+    readonly step: string;
+    readonly attempt: number;
+    readonly node: string;
+    readonly busyUntil: number;
+  }[];
 };

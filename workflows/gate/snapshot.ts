@@ -7,7 +7,15 @@ import { START_MS, type Answer, type LeaseRef, type LimitRef, type PauseScope, t
 import { emptyState, leaseKey, type GateState, type Lease } from './state.ts';
 
 type TargetTuple = readonly [k: TargetRef['k'], n: string | 0, y: number, c: number, l: TargetRef['l'] | 0];
-type PermitTuple = readonly [step: string, attempt: number, node: string, beginBy: number, busyUntil: number];
+type PermitTuple = readonly [
+  step: string,
+  attempt: number,
+  node: string,
+  beginBy: number,
+  busyUntil: number,
+  nonce: string,
+  givenAt: number,
+];
 type LeaseTuple = readonly [
   epoch: number,
   n: number,
@@ -21,6 +29,7 @@ type LeaseTuple = readonly [
   stepNodes: readonly (readonly [string, string])[] | 0,
   unsettled: readonly PermitTuple[] | 0,
   nodes: readonly string[] | 0,
+  ask: string,
 ];
 type EpisodeTuple = readonly [
   id: string,
@@ -85,8 +94,11 @@ export function toSnapshot(state: GateState): Snapshot {
       lease.stepNodes.size === 0 ? 0 : [...lease.stepNodes],
       lease.unsettled.size === 0
         ? 0
-        : [...lease.unsettled.values()].map((p) => [p.step, p.attempt, p.node, p.beginBy, p.busyUntil] as const),
+        : [...lease.unsettled.values()].map(
+            (p) => [p.step, p.attempt, p.node, p.beginBy, p.busyUntil, p.nonce, p.givenAt] as const,
+          ),
       lease.nodes.size === 0 ? 0 : [...lease.nodes],
+      lease.ask,
     ];
   });
   const starts = [...state.counts].flatMap(([workflow, counts]) =>
@@ -157,16 +169,18 @@ export function fromSnapshot(snapshot: Snapshot): GateState {
       admittedAt,
     });
   }
-  for (const [id, scope, by, why, since, until] of snapshot.pauses) state.pauses.set(id, { id, scope, by, why, since, until });
+  for (const [id, scope, by, why, since, until] of snapshot.pauses)
+    state.pauses.set(id, { id, scope, by, why, since, until });
   for (const [id, at, plan, answer] of snapshot.remembered) state.remembered.set(id, { at, plan, answer });
   return state;
 }
 
 function restoreLease(state: GateState, tuple: LeaseTuple, workflow: string, target: TargetRef): void {
-  const [epoch, n, , , plan, episode, admittedAt, evidenceUntil, flags, stepNodes, unsettled, nodes] = tuple;
+  const [epoch, n, , , plan, episode, admittedAt, evidenceUntil, flags, stepNodes, unsettled, nodes, ask] = tuple;
   const has = (flag: (typeof FLAGS)[number]): boolean => (flags & (1 << FLAGS.indexOf(flag))) !== 0;
   const lease: Lease = {
     ref: [epoch, n],
+    ask,
     workflow,
     target,
     plan,
@@ -181,9 +195,9 @@ function restoreLease(state: GateState, tuple: LeaseTuple, workflow: string, tar
     orphaned: has('orphaned'),
     stepNodes: new Map(stepNodes === 0 ? [] : stepNodes),
     unsettled: new Map(
-      (unsettled === 0 ? [] : unsettled).map(([step, attempt, node, beginBy, busyUntil]) => [
+      (unsettled === 0 ? [] : unsettled).map(([step, attempt, node, beginBy, busyUntil, nonce, givenAt]) => [
         `${step}/${attempt}`,
-        { step, attempt, node, beginBy, busyUntil },
+        { step, attempt, node, beginBy, busyUntil, nonce, givenAt },
       ]),
     ),
     nodes: new Set(nodes === 0 ? [] : nodes),

@@ -9,10 +9,14 @@ export type PermitHeld = {
   readonly node: string;
   readonly beginBy: number;
   readonly busyUntil: number;
+  readonly nonce: string;
+  readonly givenAt: number;
 };
 
 export type Lease = {
   readonly ref: LeaseRef;
+  /** Id of the operation that was admitted: forgotten with the lease when its execution never came to be. */
+  readonly ask: string;
   readonly workflow: string;
   readonly target: TargetRef;
   readonly plan: string;

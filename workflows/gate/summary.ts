@@ -28,7 +28,12 @@ export function summarizeLease(lease: Lease): LeaseSummary {
     started: lease.started,
     orphaned: lease.orphaned,
     permitted: lease.permitted,
-    unsettled: [...lease.unsettled.values()].map(({ step, attempt, node, busyUntil }) => ({ step, attempt, node, busyUntil })),
+    unsettled: [...lease.unsettled.values()].map(({ step, attempt, node, busyUntil }) => ({
+      step,
+      attempt,
+      node,
+      busyUntil,
+    })),
   };
 }
 

@@ -1,0 +1,397 @@
+/**
+ * From a caller's request to a started execution: may this caller, are these arguments, is this evidence, is this target, and then the
+ * gate's decision (docs/architecture.md). Everything before the gate only refuses; the gate alone admits.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { AccessConfig } from '../config/coordinator.ts';
+import type {
+  ApiDecision,
+  ApiEpisodeAnswer,
+  ApiEpisodeReport,
+  ApiEvidence,
+  ApiIdentity,
+  ApiRequest,
+} from '../workflows/api.ts';
+import {
+  executionId,
+  PROTOCOL,
+  targetName,
+  type Evidence,
+  type ExecutionInput,
+  type Plan,
+  type Target,
+  type WorkflowDefinition,
+} from '../workflows/contract.ts';
+import { REMEMBER_MS, type Answer, type Ask, type EpisodeRef, type LeaseRef } from '../workflows/gate/operations.ts';
+import { targetRef } from '../workflows/gate/summary.ts';
+import { callerText, maySpeakFor, mayDo } from './access.ts';
+import { checkArguments } from './arguments.ts';
+import { shortDigestOf } from './digest.ts';
+import type { Fleet } from './fleet.ts';
+import { announcement, definitionDigest, limitLabels } from './gate/definition-limits.ts';
+import { GateUnavailableError, type GateClient } from './gate/gate-client.ts';
+import { describeReason, toApiReason } from './gate/reasons.ts';
+import { ApiFailure, type Caller } from './service.ts';
+import { resolveTarget } from './targets.ts';
+import { isUnreachable } from './temporal.ts';
+
+/** A person's request is its own evidence for so long. */
+const PERSON_EVIDENCE_MS = 15 * 60_000;
+const MAX_EVIDENCE_MS = 24 * 60 * 60_000;
+const MAX_FUTURE_MS = 5_000;
+
+export type AdmissionOptions = {
+  readonly name: string;
+  readonly domain: string;
+  readonly gate: GateClient;
+  readonly fleet: Fleet;
+  readonly access: () => AccessConfig;
+  readonly workflow: (name: string) => WorkflowDefinition | null;
+  readonly workflowNames: () => readonly string[];
+  readonly start: (input: ExecutionInput) => Promise<void>;
+  readonly exists: (execution: string) => Promise<boolean>;
+  readonly log: Logger;
+  readonly onDecision?: (decision: string, workflow: string) => void;
+};
+
+export type Admission = {
+  readonly request: (caller: Caller, body: ApiRequest) => Promise<ApiDecision>;
+  readonly reportEpisode: (caller: Caller, report: ApiEpisodeReport) => Promise<ApiEpisodeAnswer>;
+  /** Tells the gate what this coordinator believes about each workflow's limits. */
+  readonly announce: () => Promise<void>;
+};
+
+/** A request that may be put to the gate. */
+type Checked = {
+  readonly requestId: string;
+  readonly caller: string;
+  readonly plan: Plan;
+  readonly planDigest: string;
+  readonly evidence: Evidence;
+  readonly episode: EpisodeRef | null;
+  readonly body: ApiRequest;
+  readonly issuedAt: number;
+};
+
+export function createAdmission(options: AdmissionOptions): Admission {
+  return {
+    request: async (caller, body) => {
+      const checked = await check(options, caller, body);
+      const answer = await decide(options, checked);
+      const decision = await follow(options, checked, answer);
+      audit(options, checked, decision);
+      return decision;
+    },
+    reportEpisode: (caller, report) => reportEpisode(options, caller, report),
+    announce: async () => {
+      const names = options.workflowNames();
+      await Promise.all(names.map((name) => announce(options, options.workflow(name))));
+    },
+  };
+}
+
+async function check(options: AdmissionOptions, caller: Caller, body: ApiRequest): Promise<Checked> {
+  const definition = options.workflow(body.workflow);
+  if (definition === null) throw noSuchWorkflow(options, body.workflow);
+  const issuedAt = issueTime(body.issued_at);
+  const target = await resolveTarget(options.fleet, body.target, definition);
+  checkNodeTypes(body.node_types, target);
+  authorise(options, caller, definition.name, target);
+  const args = checkArguments(definition.inputs, body.args ?? {});
+  if ('problems' in args) {
+    const said = args.problems.map((problem) => `${problem.argument}: ${problem.message}`).join('; ');
+    throw new ApiFailure(422, 'arguments', `arguments of "${definition.name}": ${said}`, {
+      details: { arguments: args.problems },
+    });
+  }
+  const evidence = evidenceOf(body, caller);
+  const episode = body.identity === undefined ? null : episodeOf(options, caller, body.identity);
+  const plan: Plan = { definition, args: args.args, target };
+  return {
+    requestId: body.request_id ?? randomUUID(),
+    caller: callerText(caller),
+    plan,
+    planDigest: shortDigestOf(plan),
+    evidence,
+    episode,
+    body,
+    issuedAt,
+  };
+}
+
+function noSuchWorkflow(options: AdmissionOptions, name: string): ApiFailure {
+  const known = options.workflowNames();
+  const exist = known.length === 0 ? 'none are configured' : `there are ${known.join(', ')}`;
+  return new ApiFailure(404, 'unknown_workflow', `there is no workflow "${name}": ${exist}`, { details: { known } });
+}
+
+function issueTime(issuedAt: string | undefined): number {
+  const now = Date.now();
+  if (issuedAt === undefined) return now;
+  const at = Date.parse(issuedAt);
+  if (at > now + MAX_FUTURE_MS)
+    throw new ApiFailure(422, 'issued_in_future', 'issued_at lies in the future: check the clocks');
+  if (at + REMEMBER_MS < now)
+    throw new ApiFailure(410, 'too_old', 'this request was made more than ten minutes ago; make a new one');
+  return Math.min(at, now);
+}
+
+function checkNodeTypes(allowed: readonly string[] | undefined, target: Target): void {
+  if (allowed === undefined || target.kind === 'datacenter' || allowed.includes(target.nodeType)) return;
+  throw new ApiFailure(
+    422,
+    'node_type_not_bound',
+    `${targetName(target)} is of type ${target.nodeType}; this trigger may name only ${allowed.join(', ')}`,
+  );
+}
+
+function authorise(options: AdmissionOptions, caller: Caller, workflow: string, target: Target): void {
+  const nodeTypes = target.kind === 'datacenter' ? [] : [target.nodeType];
+  const allowed = mayDo(options.access(), caller, 'run', { workflow, nodeTypes });
+  if (!allowed.allowed) throw new ApiFailure(403, 'not_allowed', allowed.reason);
+}
+
+function evidenceOf(body: ApiRequest, caller: Caller): Evidence {
+  const now = Date.now();
+  if (body.evidence === undefined) {
+    return {
+      summary: body.reason ?? 'requested',
+      source: `request by ${callerText(caller)}`,
+      observedAt: now,
+      validUntil: now + PERSON_EVIDENCE_MS,
+      labels: {},
+    };
+  }
+  const evidence = readEvidence(body.evidence, body.identity?.source ?? `request by ${callerText(caller)}`);
+  if (evidence.validUntil < now) {
+    const age = Math.round((now - evidence.validUntil) / 1000);
+    throw new ApiFailure(410, 'evidence_too_old', `the evidence was good until ${age} s ago; look again and ask again`);
+  }
+  return evidence;
+}
+
+function readEvidence(evidence: ApiEvidence, source: string): Evidence {
+  const observedAt = Date.parse(evidence.observed_at);
+  const validUntil = Date.parse(evidence.valid_until);
+  if (observedAt > Date.now() + MAX_FUTURE_MS) {
+    throw new ApiFailure(422, 'evidence_in_future', 'evidence.observed_at lies in the future: check the clocks');
+  }
+  if (validUntil > observedAt + MAX_EVIDENCE_MS) {
+    throw new ApiFailure(422, 'evidence_too_long', 'evidence may be good for 24 h at most');
+  }
+  return { summary: evidence.summary, source, observedAt, validUntil, labels: evidence.labels ?? {} };
+}
+
+function episodeOf(options: AdmissionOptions, caller: Caller, identity: ApiIdentity): EpisodeRef {
+  const allowed = maySpeakFor(options.access(), caller, identity.source);
+  if (!allowed.allowed) throw new ApiFailure(403, 'not_allowed_source', allowed.reason);
+  const began = Math.min(Date.parse(identity.began_at), Date.now());
+  return {
+    id: shortDigestOf({ source: identity.source, labels: identity.labels }),
+    ob: shortDigestOf({ caller: callerText(caller), observer: identity.observer ?? '' }).slice(0, 8),
+    b: began,
+    gap: Math.round(identity.gap_s * 1000),
+    ...(identity.again_s === undefined ? {} : { again: Math.round(identity.again_s * 1000) }),
+  };
+}
+
+async function decide(options: AdmissionOptions, checked: Checked): Promise<Answer> {
+  const { definition, target } = checked.plan;
+  const ask: Ask = {
+    op: 'ask',
+    id: `a:${shortDigestOf({ caller: checked.caller, request: checked.requestId })}`,
+    at: checked.issuedAt,
+    w: definition.name,
+    d: definitionDigest(definition),
+    t: targetRef(target, limitLabels(definition)),
+    p: checked.planDigest,
+    eu: checked.evidence.validUntil,
+    ...(checked.episode === null ? {} : { e: checked.episode }),
+    ...(checked.body.dry_run === true ? { dry: true as const } : {}),
+  };
+  const answer = await submit(options, ask);
+  if (answer.a !== 'unknown_definition') return answer;
+  await announce(options, definition);
+  return submit(options, ask);
+}
+
+async function submit(options: AdmissionOptions, ask: Ask): Promise<Answer> {
+  try {
+    return await options.gate.submit(ask);
+  } catch (error) {
+    throw noDecision(error);
+  }
+}
+
+function noDecision(error: unknown): ApiFailure {
+  if (error instanceof GateUnavailableError) {
+    return new ApiFailure(503, error.code, error.message, { retryAfterS: 5, cause: error });
+  }
+  return new ApiFailure(503, 'no_decision', 'no decision could be taken; ask again with the same request_id', {
+    retryAfterS: 5,
+    cause: error,
+  });
+}
+
+async function announce(options: AdmissionOptions, definition: WorkflowDefinition | null): Promise<void> {
+  if (definition === null) return;
+  const now = Date.now();
+  const id = `d:${options.name.slice(0, 40)}:${definitionDigest(definition)}:${now}`;
+  try {
+    await options.gate.submit(announcement(definition, options.name, id, now));
+  } catch (error) {
+    throw noDecision(error);
+  }
+}
+
+/** Turns the gate's answer into the caller's, starting the execution where that is due. */
+async function follow(options: AdmissionOptions, checked: Checked, answer: Answer): Promise<ApiDecision> {
+  const request_id = checked.requestId;
+  switch (answer.a) {
+    case 'admitted':
+      return {
+        decision: answer.known === true ? 'duplicate' : 'admitted',
+        request_id,
+        execution: await startExecution(options, checked, answer.l, answer.sb),
+      };
+    case 'duplicate': {
+      const mine = answer.same && !answer.st && Date.now() < answer.sb;
+      if (mine)
+        return {
+          decision: 'duplicate',
+          request_id,
+          execution: await startExecution(options, checked, answer.l, answer.sb),
+        };
+      return { decision: 'duplicate', request_id, execution: nameOf(checked, answer.l) };
+    }
+    case 'refused': {
+      const reasons = answer.r.map((reason) => toApiReason(reason, Date.now()));
+      const rest = answer.more === undefined ? '' : `; and ${answer.more} more`;
+      return {
+        decision: 'refused',
+        request_id,
+        code: 'limits',
+        message: reasons.map(describeReason).join('; ') + rest,
+        reasons,
+      };
+    }
+    case 'paused':
+      return { decision: 'refused', request_id, code: 'paused', message: `paused: ${answer.why}`, reasons: [] };
+    case 'stale_evidence':
+      throw new ApiFailure(410, 'evidence_too_old', 'the evidence is no longer good; look again and ask again');
+    case 'reused':
+      throw new ApiFailure(
+        409,
+        'request_id_reused',
+        'this request_id was used for another plan; use a new one for a new request',
+      );
+    case 'too_old':
+      throw new ApiFailure(410, 'too_old', 'this request is too old to be decided; make a new one');
+    case 'unknown_definition':
+      throw new ApiFailure(503, 'definition_unknown', 'the gate does not know this workflow yet; ask again', {
+        retryAfterS: 1,
+      });
+    default:
+      throw new ApiFailure(503, 'no_decision', `the gate answered ${answer.a}; ask again with the same request_id`, {
+        retryAfterS: 5,
+      });
+  }
+}
+
+const nameOf = (checked: Checked, [epoch, n]: LeaseRef): string =>
+  executionId(checked.plan.definition.name, targetName(checked.plan.target), { epoch, n });
+
+async function startExecution(
+  options: AdmissionOptions,
+  checked: Checked,
+  lease: LeaseRef,
+  startBy: number,
+): Promise<string> {
+  const execution = nameOf(checked, lease);
+  if (Date.now() > startBy) return existing(options, execution);
+  const input: ExecutionInput = {
+    protocol: PROTOCOL,
+    domain: options.domain,
+    execution,
+    lease: { epoch: lease[0], n: lease[1] },
+    startBy,
+    plan: checked.plan,
+    planDigest: checked.planDigest,
+    request: checked.requestId,
+    caller: checked.caller,
+    reason: checked.body.reason ?? null,
+    evidence: checked.evidence,
+    episode: checked.episode?.id ?? null,
+    dryRun: checked.body.dry_run === true,
+  };
+  try {
+    await options.start(input);
+  } catch (error) {
+    options.log.error({ err: error, execution }, 'admitted, but the execution could not be started');
+    const why = isUnreachable(error) ? 'Temporal did not answer' : 'Temporal refused the start';
+    throw new ApiFailure(
+      503,
+      'not_started',
+      `${execution} was admitted but not started (${why}); ask again with the same request_id`,
+      {
+        retryAfterS: 2,
+        cause: error,
+      },
+    );
+  }
+  void options.gate
+    .submit({ op: 'started', id: `s:${execution}`, at: Date.now(), l: lease })
+    .catch((error: unknown) =>
+      options.log.debug({ err: error, execution }, 'the gate was not told of the start; its sweep will see'),
+    );
+  return execution;
+}
+
+/** Past its start-by an execution is not started any more: either somebody did, or the lease frees itself. */
+async function existing(options: AdmissionOptions, execution: string): Promise<string> {
+  if (await options.exists(execution).catch((error: unknown) => Promise.reject(noDecision(error)))) return execution;
+  const message = `${execution} was admitted but never started; its lease frees itself within seconds: ask again with the same request_id`;
+  throw new ApiFailure(503, 'not_started', message, { retryAfterS: 10 });
+}
+
+async function reportEpisode(
+  options: AdmissionOptions,
+  caller: Caller,
+  report: ApiEpisodeReport,
+): Promise<ApiEpisodeAnswer> {
+  const e = episodeOf(options, caller, report.identity);
+  const at = Date.now();
+  const eu = report.evidence === undefined ? at : readEvidence(report.evidence, report.identity.source).validUntil;
+  const id = `e:${randomUUID()}`;
+  try {
+    const answer = await options.gate.submit(
+      report.state === 'resolved' ? { op: 'resolved', id, at, e } : { op: 'seen', id, at, e, eu },
+    );
+    return { episode: e.id, open: answer.a === 'episode' && answer.open };
+  } catch (error) {
+    throw noDecision(error);
+  }
+}
+
+/** One line per decision: who asked for what, and what was decided. Never the arguments, which may be private. */
+function audit(options: AdmissionOptions, checked: Checked, decision: ApiDecision): void {
+  const { definition, target } = checked.plan;
+  options.onDecision?.(decision.decision, definition.name);
+  options.log.info(
+    {
+      audit: 'decision',
+      decision: decision.decision,
+      request: checked.requestId,
+      caller: checked.caller,
+      workflow: definition.name,
+      target: targetName(target),
+      plan: checked.planDigest,
+      episode: checked.episode?.id ?? null,
+      ...(decision.decision === 'refused'
+        ? { code: decision.code, reasons: decision.reasons }
+        : { execution: decision.execution }),
+    },
+    `${decision.decision}: ${definition.name} on ${targetName(target)}`,
+  );
+}

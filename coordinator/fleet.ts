@@ -1,0 +1,151 @@
+/**
+ * Which nodes there are, and which of them answer. Nodes come from the inventory file and from agents' heartbeats; heartbeats are kept
+ * in matching's memory and are a hint, so an empty view right after a start says "warming up", never "there are no nodes".
+ */
+import type { Logger } from 'pino';
+import type { InventoryNode } from '../config/inventory.ts';
+import { nodeQueue, type NodePlace } from '../workflows/contract.ts';
+import type { Temporal } from './temporal.ts';
+import { timeOf } from './timestamp.ts';
+
+/** Agents beat every 30 s; two may be lost. */
+const ALIVE_MS = 75_000;
+const REFRESH_MS = 2_000;
+/** A view older than this is not served while a newer one is fetched. */
+const STALE_MS = 10_000;
+/** A node's queue seen polled is not asked about again for so long. */
+const POLLED_MS = 3_000;
+const PAGE = 1_000;
+const ACTIVITY_QUEUE = 2;
+
+export type FleetNode = NodePlace & {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly inInventory: boolean;
+  /** Milliseconds since the epoch; null = never seen by this view. */
+  readonly lastSeen: number | null;
+  readonly alive: boolean;
+};
+
+export type FleetView = {
+  readonly state: 'ready' | 'warming_up' | 'unreachable';
+  /** By name; more than one place under a name is an ambiguity that nobody may act on. */
+  readonly nodes: ReadonlyMap<string, readonly FleetNode[]>;
+};
+
+export type Fleet = {
+  readonly view: () => Promise<FleetView>;
+  /** Whether anybody polls the node's own queue right now: fresher than heartbeats, one call. */
+  readonly polled: (place: NodePlace) => Promise<boolean>;
+  readonly setInventory: (nodes: readonly InventoryNode[]) => void;
+};
+
+export function watchFleet(options: {
+  readonly temporal: Temporal;
+  readonly agentsNamespace: string;
+  readonly inventory: readonly InventoryNode[];
+  readonly log: Logger;
+}): Fleet {
+  const { temporal, agentsNamespace, log } = options;
+  const started = Date.now();
+  let inventory = options.inventory;
+  let beats = new Map<string, { place: NodePlace; at: number }>();
+  let fetched = 0;
+  let reachable = true;
+  let refreshing: Promise<void> | null = null;
+  const polled = new Map<string, number>();
+
+  const refresh = async (): Promise<void> => {
+    try {
+      beats = await heartbeats(temporal, agentsNamespace);
+      reachable = true;
+    } catch (error) {
+      if (reachable) log.warn({ err: error }, "cannot read agents' heartbeats");
+      reachable = false;
+    }
+    fetched = Date.now();
+    refreshing = null;
+  };
+  return {
+    view: async () => {
+      const age = Date.now() - fetched;
+      if (age > REFRESH_MS) refreshing ??= refresh();
+      if (age > STALE_MS) await refreshing;
+      const nodes = merge(inventory, beats);
+      const young = beats.size === 0 && Date.now() - started < ALIVE_MS;
+      return { state: !reachable ? 'unreachable' : young ? 'warming_up' : 'ready', nodes };
+    },
+    polled: async (place) => {
+      const queue = { name: nodeQueue(place.datacenter, place.node) };
+      if (Date.now() - (polled.get(queue.name) ?? 0) < POLLED_MS) return true;
+      const answer = await temporal.call("ask who polls a node's queue", () =>
+        temporal.connection.workflowService.describeTaskQueue({
+          namespace: agentsNamespace,
+          taskQueue: queue,
+          taskQueueType: ACTIVITY_QUEUE,
+        }),
+      );
+      const fresh = (answer.pollers ?? []).some((poller) => Date.now() - timeOf(poller.lastAccessTime) < ALIVE_MS);
+      if (fresh) polled.set(queue.name, Date.now());
+      return fresh;
+    },
+    setInventory: (nodes) => {
+      inventory = nodes;
+    },
+  };
+}
+
+async function heartbeats(
+  temporal: Temporal,
+  namespace: string,
+): Promise<Map<string, { place: NodePlace; at: number }>> {
+  const found = new Map<string, { place: NodePlace; at: number }>();
+  let nextPageToken: Uint8Array = new Uint8Array();
+  do {
+    const page = await temporal.call('list agents', () =>
+      temporal.connection.workflowService.listWorkers({ namespace, pageSize: PAGE, nextPageToken }),
+    );
+    for (const { workerHeartbeat } of page.workersInfo ?? []) {
+      const identity = workerHeartbeat?.workerIdentity ?? '';
+      const place = parseIdentity(identity);
+      if (place === null) continue;
+      const at = timeOf(workerHeartbeat?.heartbeatTime);
+      if (at > (found.get(identity)?.at ?? 0)) found.set(identity, { place, at });
+    }
+    nextPageToken = page.nextPageToken ?? new Uint8Array();
+  } while (nextPageToken.length > 0);
+  return found;
+}
+
+const NAME = /^[A-Za-z0-9._-]+$/;
+
+/** `fettle-agent/<datacenter>/<type>/<node>`; anything else is not an agent's. */
+export function parseIdentity(identity: string): NodePlace | null {
+  const [kind, datacenter = '', nodeType = '', node = '', ...rest] = identity.split('/');
+  if (kind !== 'fettle-agent' || rest.length > 0) return null;
+  return [datacenter, nodeType, node].every((part) => NAME.test(part)) ? { datacenter, nodeType, node } : null;
+}
+
+/** The inventory's word on type, datacenter and labels goes before a heartbeat's. */
+function merge(
+  inventory: readonly InventoryNode[],
+  beats: ReadonlyMap<string, { place: NodePlace; at: number }>,
+): Map<string, FleetNode[]> {
+  const nodes = new Map<string, FleetNode[]>();
+  const alive = (at: number | null): boolean => at !== null && Date.now() - at < ALIVE_MS;
+  const listed = new Set(inventory.map((entry) => entry.node));
+  for (const { node, nodeType, datacenter, labels } of inventory) {
+    let lastSeen: number | null = null;
+    for (const { place, at } of beats.values()) {
+      if (place.node === node && place.nodeType === nodeType && place.datacenter === datacenter)
+        lastSeen = Math.max(lastSeen ?? 0, at);
+    }
+    nodes.set(node, [{ node, nodeType, datacenter, labels, inInventory: true, lastSeen, alive: alive(lastSeen) }]);
+  }
+  for (const { place, at } of beats.values()) {
+    if (listed.has(place.node)) continue;
+    const same = nodes.get(place.node) ?? [];
+    same.push({ ...place, labels: {}, inInventory: false, lastSeen: at, alive: alive(at) });
+    nodes.set(place.node, same);
+  }
+  return nodes;
+}

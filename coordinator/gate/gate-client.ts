@@ -1,0 +1,187 @@
+/**
+ * The way to the gate: many callers' operations share an Update (docs/protocol.md §1.2). Two batches are in flight, one after the server
+ * refused more; a batch whose outcome is unknown is sent again with the same ids until it is known or its operations' time is over.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import { gateWorkflowId, PROTOCOL } from '../../workflows/contract.ts';
+import type {
+  Answer,
+  Batch,
+  BatchAnswer,
+  GateSummary,
+  LeaseRef,
+  LeaseSummary,
+  Operation,
+} from '../../workflows/gate/operations.ts';
+import { grpcCode, isNotFound, isUnreachable, type Temporal } from '../temporal.ts';
+import type { KnownLease } from './known-lease.ts';
+
+const BATCH_OPERATIONS = 200;
+const UPDATE_DEADLINE_MS = 4_000;
+const OPERATION_DEADLINE_MS = 10_000;
+const RETRY_MS = 150;
+const RESOURCE_EXHAUSTED = 8;
+
+/** No decision could be taken; asking again with the same id is always safe. */
+export class GateUnavailableError extends Error {
+  override readonly name = 'GateUnavailableError';
+  readonly code: 'gate_missing' | 'gate_unreachable' | 'gate_quarantined' | 'clock_skew' | 'operation_refused';
+  constructor(code: GateUnavailableError['code'], message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+type Waiting = {
+  readonly operation: Operation;
+  readonly deadline: number;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: Error) => void;
+};
+
+export type GateClientOptions = {
+  readonly temporal: Temporal;
+  readonly domain: string;
+  /** This coordinator's name. */
+  readonly name: string;
+  readonly known: KnownLease;
+  readonly log: Logger;
+  readonly onBatch?: (operations: number, ms: number) => void;
+};
+
+export class GateClient {
+  readonly #options: GateClientOptions;
+  #waiting: Waiting[] = [];
+  #inFlight = 0;
+  #maxInFlight = 2;
+  #closed = false;
+
+  constructor(options: GateClientOptions) {
+    this.#options = options;
+  }
+
+  /** @throws GateUnavailableError when no answer could be had in time; whether it was applied is then unknown. */
+  submit(operation: Operation, deadlineMs = OPERATION_DEADLINE_MS): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ operation, deadline: Date.now() + deadlineMs, resolve, reject });
+      this.#pump();
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(unreachable('the coordinator is stopping'));
+  }
+
+  summary(): Promise<GateSummary> {
+    return this.#options.temporal.call('ask the gate for its state', () =>
+      this.#handle().query<GateSummary>('summary'),
+    );
+  }
+
+  leases(): Promise<LeaseSummary[]> {
+    return this.#options.temporal.call('ask the gate for its leases', () =>
+      this.#handle().query<LeaseSummary[]>('leases'),
+    );
+  }
+
+  #handle() {
+    return this.#options.temporal.control.workflow.getHandle(gateWorkflowId(this.#options.domain));
+  }
+
+  #pump(): void {
+    while (!this.#closed && this.#inFlight < this.#maxInFlight && this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, BATCH_OPERATIONS);
+      this.#inFlight += 1;
+      this.#send(batch)
+        .catch((error: unknown) => batch.forEach((one) => one.reject(asError(error))))
+        .finally(() => {
+          this.#inFlight -= 1;
+          this.#pump();
+        });
+    }
+  }
+
+  async #send(batch: readonly Waiting[]): Promise<void> {
+    const updateId = randomUUID();
+    const began = performance.now();
+    const deadline = Math.max(...batch.map((one) => one.deadline));
+    for (;;) {
+      try {
+        const answer = await this.#update(updateId, batch);
+        this.#options.onBatch?.(batch.length, performance.now() - began);
+        return this.#deliver(batch, answer);
+      } catch (error) {
+        if (isNotFound(error)) throw missing(this.#options.domain, error);
+        if (grpcCode(error) === RESOURCE_EXHAUSTED) this.#maxInFlight = 1;
+        if (!isUnreachable(error) || this.#closed) throw error;
+        if (Date.now() + RETRY_MS >= deadline) throw unreachable('Temporal or the gate did not answer in time', error);
+        this.#options.log.debug({ err: error, updateId }, 'gate update repeated: its outcome is unknown');
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  #update(updateId: string, waiting: readonly Waiting[]): Promise<BatchAnswer> {
+    const { name, known, temporal } = this.#options;
+    const batch: Batch = {
+      protocol: PROTOCOL,
+      from: name,
+      clock: Date.now(),
+      knows: known.highest(),
+      ops: waiting.map((one) => one.operation),
+    };
+    return temporal.call(
+      'ask the gate',
+      () => this.#handle().executeUpdate<BatchAnswer, [Batch]>('exchange', { args: [batch], updateId }),
+      UPDATE_DEADLINE_MS,
+    );
+  }
+
+  #deliver(batch: readonly Waiting[], answer: BatchAnswer): void {
+    if (answer.status === 'clock_skew') {
+      const apart = Math.round((Date.now() - answer.now) / 1000);
+      throw new GateUnavailableError(
+        'clock_skew',
+        `this coordinator's clock is ${apart} s from the gate's: check time synchronisation`,
+      );
+    }
+    batch.forEach((one, index) => {
+      const given = answer.answers[index];
+      if (given === undefined)
+        return one.reject(new GateUnavailableError('operation_refused', 'the gate left an operation unanswered'));
+      if (given.a === 'admitted') this.#options.known.saw(given.l);
+      const refusal = refusalOf(given);
+      if (refusal === null) one.resolve(given);
+      else one.reject(refusal);
+    });
+  }
+}
+
+/** Answers that are no decision. */
+function refusalOf(answer: Answer): GateUnavailableError | null {
+  if (answer.a === 'quarantined') return new GateUnavailableError('gate_quarantined', answer.why);
+  if (answer.a === 'malformed')
+    return new GateUnavailableError('operation_refused', `the gate refused an operation: ${answer.why}`);
+  return null;
+}
+
+const unreachable = (why: string, cause?: unknown): GateUnavailableError =>
+  new GateUnavailableError(
+    'gate_unreachable',
+    `no decision could be taken: ${why}; ask again with the same request_id`,
+    cause,
+  );
+
+const missing = (domain: string, cause: unknown): GateUnavailableError =>
+  new GateUnavailableError(
+    'gate_missing',
+    `there is no gate for domain "${domain}"; run: fettle setup temporal`,
+    cause,
+  );
+
+const asError = (error: unknown): Error =>
+  error instanceof GateUnavailableError ? error : unreachable(String(error), error);
+
+export type { LeaseRef };

@@ -1,0 +1,91 @@
+/** Connections to Temporal: one for calls, made lazily and kept by gRPC itself; one for Workers, rebuilt by workers.ts. */
+import { readFile } from 'node:fs/promises';
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
+import type { TemporalConfig } from '../config/connections.ts';
+
+/** Nothing waits for Temporal longer than this unless it says so. */
+export const CALL_DEADLINE_MS = 5_000;
+
+export class TemporalUnreachableError extends Error {
+  override readonly name = 'TemporalUnreachableError';
+}
+
+export type Temporal = {
+  readonly connection: Connection;
+  /** Control namespace: gate and executions. */
+  readonly control: Client;
+  /** Agents' namespace: orders and receipts. */
+  readonly agents: Client;
+  /** Runs a call with a deadline. @throws TemporalUnreachableError naming address and what was tried. */
+  readonly call: <T>(what: string, body: () => Promise<T>, deadlineMs?: number) => Promise<T>;
+  readonly close: () => Promise<void>;
+};
+
+type TlsFiles = {
+  serverRootCACertificate?: Buffer;
+  clientCertPair?: { crt: Buffer; key: Buffer };
+  serverNameOverride?: string;
+};
+
+/** Reads what a connection needs from the files that the configuration names. */
+async function connectionOptions(config: TemporalConfig) {
+  const { tls } = config;
+  const read = async (file: string | null): Promise<Buffer | undefined> => (file === null ? undefined : readFile(file));
+  const options: { address: string; tls?: TlsFiles; apiKey?: string } = { address: config.address };
+  if (tls !== null) {
+    const [ca, crt, key] = await Promise.all([read(tls.ca), read(tls.certificate), read(tls.key)]);
+    options.tls = {
+      ...(ca === undefined ? {} : { serverRootCACertificate: ca }),
+      ...(crt === undefined || key === undefined ? {} : { clientCertPair: { crt, key } }),
+      ...(tls.serverName === null ? {} : { serverNameOverride: tls.serverName }),
+    };
+  }
+  const apiKey = await read(config.apiKeyFile);
+  if (apiKey !== undefined) options.apiKey = apiKey.toString('utf8').trim();
+  return options;
+}
+
+/** Does not fail while Temporal is away: calls do, each within its deadline. */
+export async function openTemporal(config: TemporalConfig, identity: string): Promise<Temporal> {
+  const connection = Connection.lazy({ ...(await connectionOptions(config)), connectTimeout: CALL_DEADLINE_MS });
+  const call = async <T>(what: string, body: () => Promise<T>, deadlineMs = CALL_DEADLINE_MS): Promise<T> => {
+    try {
+      return await connection.withDeadline(Date.now() + deadlineMs, body);
+    } catch (cause) {
+      if (isUnreachable(cause)) {
+        throw new TemporalUnreachableError(`cannot reach Temporal at ${config.address} to ${what}`, { cause });
+      }
+      throw cause;
+    }
+  };
+  return {
+    connection,
+    control: new Client({ connection, namespace: config.namespace, identity }),
+    agents: new Client({ connection, namespace: config.agentsNamespace, identity }),
+    call,
+    close: () => connection.close(),
+  };
+}
+
+export const connectForWorkers = async (config: TemporalConfig): Promise<NativeConnection> =>
+  NativeConnection.connect(await connectionOptions(config));
+
+/** gRPC codes under which the outcome of a call is unknown or it never arrived. */
+const UNREACHABLE = new Set([1, 4, 8, 14]);
+export const grpcCode = (error: unknown): number | null => {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const { code } = at as { code?: unknown };
+    if (typeof code === 'number') return code;
+  }
+  return null;
+};
+export const isUnreachable = (error: unknown): boolean => {
+  if (error instanceof TemporalUnreachableError) return true;
+  if (error instanceof Error && error.name === 'WorkflowUpdateRPCTimeoutOrCancelledError') return true;
+  const code = grpcCode(error);
+  if (code !== null) return UNREACHABLE.has(code);
+  return error instanceof Error && /connect|UNAVAILABLE|DEADLINE_EXCEEDED/.test(error.message);
+};
+export const isNotFound = (error: unknown): boolean =>
+  (error instanceof Error && error.name === 'WorkflowNotFoundError') || grpcCode(error) === 5;

@@ -1,0 +1,128 @@
+/**
+ * The coordinator's Workers: gate, executions, acts, control. Temporal may be away at start or later; then they are built again, all
+ * together, with growing pauses, and the rest of the coordinator goes on answering.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Worker, type NativeConnection } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import type { TemporalConfig } from '../config/connections.ts';
+import { QUEUES } from '../workflows/contract.ts';
+import { connectForWorkers } from './temporal.ts';
+import type { WorkflowBundle } from './workflow-bundle.ts';
+
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 10_000;
+
+export type WorkersOptions = {
+  readonly temporal: TemporalConfig;
+  /** This coordinator's name: part of its identity on Temporal. */
+  readonly name: string;
+  readonly bundle: WorkflowBundle;
+  readonly gateActivities: object;
+  readonly actActivities: object;
+  readonly controlActivities: object;
+  readonly log: Logger;
+};
+
+export type Workers = {
+  readonly running: () => boolean;
+  readonly stop: () => Promise<void>;
+};
+
+export function superviseWorkers(options: WorkersOptions): Workers {
+  const stopping = new AbortController();
+  let running = false;
+  let current: Worker[] = [];
+  const loop = async (): Promise<void> => {
+    let pause = FIRST_PAUSE_MS;
+    let complained = false;
+    while (!stopping.signal.aborted) {
+      try {
+        await runOnce(options, (workers) => {
+          current = workers;
+          running = workers.length > 0;
+          if (!running) return;
+          options.log.info({ address: options.temporal.address }, 'workers poll Temporal');
+          pause = FIRST_PAUSE_MS;
+          complained = false;
+          if (stopping.signal.aborted) shutDown(workers);
+        });
+      } catch (error) {
+        if (!complained)
+          options.log.error(
+            { err: error, address: options.temporal.address },
+            'workers cannot poll Temporal; trying again',
+          );
+        complained = true;
+      }
+      running = false;
+      if (stopping.signal.aborted) return;
+      await delay(pause * (0.5 + Math.random() / 2), undefined, { signal: stopping.signal }).catch(() => undefined);
+      pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+    }
+  };
+  const done = loop();
+  return {
+    running: () => running,
+    stop: async () => {
+      stopping.abort();
+      shutDown(current);
+      await done;
+    },
+  };
+}
+
+/** Runs all Workers until one ends; then ends the others. */
+async function runOnce(options: WorkersOptions, onRunning: (workers: Worker[]) => void): Promise<void> {
+  const connection = await connectForWorkers(options.temporal);
+  try {
+    const workers = await createWorkers(options, connection);
+    onRunning(workers);
+    const runs = workers.map((worker) => worker.run().finally(() => shutDown(workers)));
+    const ended = await Promise.allSettled(runs);
+    onRunning([]);
+    const failed = ended.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  } finally {
+    await connection
+      .close()
+      .catch((error: unknown) => options.log.debug({ err: error }, 'closing a Temporal connection'));
+  }
+}
+
+const shutDown = (workers: readonly Worker[]): void => {
+  for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+};
+
+async function createWorkers(options: WorkersOptions, connection: NativeConnection): Promise<Worker[]> {
+  const common = {
+    connection,
+    namespace: options.temporal.namespace,
+    identity: `fettle-coordinator/${options.name}`,
+    shutdownGraceTime: '2s',
+    shutdownForceTime: '8s',
+  } as const;
+  const workflows = { ...common, workflowBundle: options.bundle, maxCachedWorkflows: 300, workflowThreadPoolSize: 1 };
+  return Promise.all([
+    Worker.create({
+      ...workflows,
+      taskQueue: QUEUES.gate,
+      activities: options.gateActivities,
+      maxCachedWorkflows: 10,
+      stickyQueueScheduleToStartTimeout: '2s',
+    }),
+    Worker.create({ ...workflows, taskQueue: QUEUES.workflows, stickyQueueScheduleToStartTimeout: '2s' }),
+    Worker.create({
+      ...common,
+      taskQueue: QUEUES.act,
+      activities: options.actActivities,
+      maxConcurrentActivityTaskExecutions: 1_000,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: QUEUES.control,
+      activities: options.controlActivities,
+      maxConcurrentActivityTaskExecutions: 200,
+    }),
+  ]);
+}
