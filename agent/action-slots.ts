@@ -10,12 +10,16 @@ export type ActionSlots = {
   readonly used: () => number;
 };
 
-export function createActionSlots(cap: number): ActionSlots {
+export function createActionSlots(cap: number, onChange: (used: number) => void = () => undefined): ActionSlots {
   let used = 0;
+  const count = (change: number): void => {
+    used += change;
+    onChange(used);
+  };
   const waiting = new Set<() => void>();
   const release = (): void => {
     const next = waiting.values().next().value;
-    if (next === undefined) used -= 1;
+    if (next === undefined) count(-1);
     else next();
   };
   const once = (): (() => void) => {
@@ -29,7 +33,7 @@ export function createActionSlots(cap: number): ActionSlots {
     used: () => used,
     async take(deadline, signal) {
       if (used < cap) {
-        used += 1;
+        count(1);
         return once();
       }
       if (waiting.size >= MAX_WAITING) throw busy(cap, `${waiting.size} more are waiting`);

@@ -31,8 +31,10 @@ export type Addressee = {
 
 /** Checks orders of coordinators. Each method @throws RefusalError with a stable code. */
 export type OrderVerifier = {
+  /** What is signed, by whom and for whom. What holds for it now is `checkGrant`'s to say, after a look into the ledger. */
+  readonly openGrant: (order: ActionOrder, to: Addressee) => Promise<GrantClaims>;
   /** `now`: the later of the own clock and the server's, in milliseconds. */
-  readonly grant: (order: ActionOrder, to: Addressee, now: number) => Promise<GrantClaims>;
+  readonly checkGrant: (claims: GrantClaims, order: ActionOrder, to: Addressee, now: number) => void;
   readonly settle: (order: SignedOrder, to: Addressee, now: number) => Promise<SettleClaims>;
   readonly claim: (order: SignedOrder, to: Addressee, now: number) => Promise<ClaimClaims>;
 };
@@ -68,26 +70,26 @@ const claimClaims = z.object({ kind: z.literal('claim'), queue: id, ...orderShar
 export async function createOrderVerifier(issuer: string, grantKeys: readonly string[]): Promise<OrderVerifier> {
   const keys = await Promise.all(grantKeys.map(readKey));
   if (keys.length === 0) throw new Error('no grant key is configured; name at least one file in coordinator.grant_keys');
-  const open = async <T extends { iss: string; iat: number }>(
-    jws: unknown,
-    type: string,
-    schema: z.ZodType<T>,
-    now: number,
-  ): Promise<T> => {
+  const open = async <T extends { iss: string }>(jws: unknown, type: string, schema: z.ZodType<T>): Promise<T> => {
     const claims = parseClaims(await verifySignature(jws, type, keys), schema);
-    if (claims.iss !== issuer) {
-      throw new RefusalError('grant_other_issuer', `the order was issued by ${claims.iss}; this agent takes orders of ${issuer}`);
-    }
-    if (claims.iat * 1000 > now + SKEW_MS) {
-      throw new RefusalError('grant_from_future', `the order was issued ${claims.iat * 1000 - now} ms ahead of this host's clock`);
-    }
-    return claims;
+    if (claims.iss === issuer) return claims;
+    throw new RefusalError('grant_other_issuer', `the order was issued by ${claims.iss}; this agent takes orders of ${issuer}`);
   };
   return {
-    async grant(order, to, now) {
+    async openGrant(order, to) {
+      try {
+        const claims = await open(order?.grant, GRANT_TYPE, grantClaims);
+        checkSubject(claims.sub, to);
+        return claims;
+      } catch (error) {
+        // Another protocol may well have other claims: say that, not that they are wrong.
+        if (error instanceof RefusalError && error.code === 'grant_malformed') checkProtocol(order);
+        throw error;
+      }
+    },
+    checkGrant(claims, order, to, now) {
       checkProtocol(order);
-      const claims = await open(order.grant, GRANT_TYPE, grantClaims, now);
-      checkSubject(claims.sub, to);
+      checkIssued(claims, now);
       if (claims.machine_id !== null && claims.machine_id !== to.machineId) {
         throw new RefusalError('grant_other_machine', 'the order is for another machine of this name; its machine id is not the pinned one');
       }
@@ -98,25 +100,31 @@ export async function createOrderVerifier(issuer: string, grantKeys: readonly st
         throw new RefusalError('grant_malformed', 'the order supersedes an attempt that does not come before it');
       }
       checkBeginBy(claims, now);
-      return claims;
     },
     async settle(order, to, now) {
       checkProtocol(order);
-      const claims = await open(order.order, ORDER_TYPE, settleClaims, now);
+      const claims = await open(order.order, ORDER_TYPE, settleClaims);
       checkSubject(claims.sub, to);
+      checkIssued(claims, now);
       checkUntil(claims.until, now);
       return claims;
     },
     async claim(order, to, now) {
       checkProtocol(order);
-      const claims = await open(order.order, ORDER_TYPE, claimClaims, now);
+      const claims = await open(order.order, ORDER_TYPE, claimClaims);
       if (!to.queues.includes(claims.queue)) {
         throw new RefusalError('grant_other_node', `the order asks the queue ${claims.queue}; this agent polls ${to.queues.join(', ')}`);
       }
+      checkIssued(claims, now);
       checkUntil(claims.until, now);
       return claims;
     },
   };
+}
+
+function checkIssued({ iat }: { readonly iat: number }, now: number): void {
+  if (iat * 1000 <= now + SKEW_MS) return;
+  throw new RefusalError('grant_from_future', `the order was issued ${iat * 1000 - now} ms ahead of this host's clock`);
 }
 
 /** @throws RefusalError `grant_expired` when it is too late to begin. */

@@ -1,0 +1,190 @@
+import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import type { Logger } from 'pino';
+import {
+  ACTIONS,
+  type ActionOrder,
+  AGENT_ACTIVITIES,
+  agentQueues,
+  type GrantClaims,
+  type NodePlace,
+  type SettleClaims,
+  type SignedOrder,
+} from '../workflows/contract.ts';
+import type { AgentMetrics } from './agent-metrics.ts';
+import type { Attempts } from './attempts.ts';
+import { sha256 } from './digest.ts';
+import { LedgerError } from './durable-file.ts';
+import { type Addressee, type OrderVerifier, unprovenClaims } from './grants.ts';
+import type { HostFacts } from './host-facts.ts';
+import type { Ledger } from './ledger.ts';
+import type { Performed, Performer } from './perform.ts';
+import type { ReceiptSigner, SvidHolder } from './receipts.ts';
+import { RefusalError } from './refusal.ts';
+import { serverClock } from './server-clock.ts';
+
+export type AgentActivitiesSetting = {
+  readonly place: NodePlace;
+  readonly svid: SvidHolder;
+  readonly facts: HostFacts;
+  readonly verifier: OrderVerifier;
+  readonly performer: Performer;
+  readonly attempts: Attempts;
+  readonly ledger: Ledger;
+  readonly signer: ReceiptSigner;
+  readonly metrics: AgentMetrics;
+  readonly log: Logger;
+  /** Set when the agent itself stops: what runs is then ended. A mere change of connection leaves it running. */
+  readonly stopping: AbortSignal;
+};
+
+/** Often enough that a cancellation is heard soon, and well within the coordinator's heartbeat timeout of 10 s. */
+export const HEARTBEAT_MS = 2000;
+
+/** The activities that coordinators start in the agents' namespace. Each takes one order and answers one compact JWS. */
+export function createActivities(setting: AgentActivitiesSetting): Record<string, (order: never) => Promise<string>> {
+  const addressee = (): Addressee => ({
+    id: setting.svid.current().id.text,
+    machineId: setting.facts.machineId,
+    queues: Object.values(agentQueues(setting.place)),
+  });
+  return {
+    [AGENT_ACTIVITIES.action]: (order: ActionOrder) => act(setting, order, addressee()),
+    [AGENT_ACTIVITIES.settle]: (order: SignedOrder) =>
+      answering(setting, async () => {
+        const claims = await setting.verifier.settle(order, addressee(), await serverNow());
+        return settle(setting, claims);
+      }),
+    [AGENT_ACTIVITIES.claim]: (order: SignedOrder) =>
+      answering(setting, async () => {
+        const claims = await setting.verifier.claim(order, addressee(), await serverNow());
+        setting.log.info({ execution: claims.execution, step: claims.step, queue: claims.queue }, 'claimed a step');
+        return setting.signer.claim({ nonce: claims.jti, boot_id: setting.facts.bootId, at: Date.now() });
+      }),
+  };
+}
+
+const serverNow = async (): Promise<number> => (await serverClock(Context.current(), false))();
+
+async function act(setting: AgentActivitiesSetting, order: ActionOrder, to: Addressee): Promise<string> {
+  const context = Context.current();
+  const beat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
+  const delivery = followDelivery(context, setting.stopping);
+  const performed = performOrder(setting, order, to, context, delivery.end);
+  // The activity may be left before the action ends; the action then goes on and its end is asked for by a settle order.
+  performed.catch(() => undefined);
+  try {
+    return await Promise.race([performed, delivery.left]);
+  } finally {
+    clearInterval(beat);
+    delivery.stop();
+  }
+}
+
+/**
+ * A requested cancellation ends the action, and so does the end of the agent. That the activity timed out, is unknown to the server
+ * or loses its worker says nothing about the action: a change under way is completed.
+ */
+function followDelivery(context: Context, stopping: AbortSignal) {
+  const end = new AbortController();
+  const left = Promise.withResolvers<never>();
+  left.promise.catch(() => undefined);
+  const aborted = (): void => {
+    if (context.cancellationDetails?.cancelRequested === true) end.abort('cancelled');
+    else if (stopping.aborted) end.abort('the agent is stopping');
+    else left.reject(new CancelledFailure('the activity was left; the action goes on'));
+  };
+  const signal = context.cancellationSignal;
+  signal.addEventListener('abort', aborted, { once: true });
+  if (signal.aborted) aborted();
+  return { end: end.signal, left: left.promise, stop: () => signal.removeEventListener('abort', aborted) };
+}
+
+async function performOrder(
+  setting: AgentActivitiesSetting,
+  order: ActionOrder,
+  to: Addressee,
+  context: Context,
+  end: AbortSignal,
+): Promise<string> {
+  const { verifier, performer } = setting;
+  const grant = typeof order?.grant === 'string' ? order.grant : '';
+  let claims = unprovenClaims(grant);
+  const clock = serverClock(context, claims !== null && !claims.dry_run);
+  let performed: Performed;
+  try {
+    const opened = await verifier.openGrant(order, to);
+    claims = opened;
+    const now = await clock;
+    const check = (): void => verifier.checkGrant(opened, order, to, now());
+    performed = await performer.perform({ claims: opened, order, now, check }, end);
+  } catch (error) {
+    if (!(error instanceof RefusalError)) throw unexpected(setting, error);
+    const recalled = claims === null ? null : await performer.recall(claims, grant, end);
+    performed = recalled ?? { result: refused(error), from: null, to: Date.now(), repeated: false };
+  }
+  record(setting, claims, performed);
+  return signReceipt(setting, grant, claims, performed);
+}
+
+const refused = ({ code, message }: RefusalError): Performed['result'] => ({ status: 'refused', code, message });
+
+function record({ metrics, ledger, log }: AgentActivitiesSetting, claims: GrantClaims | null, performed: Performed): void {
+  const { result, from, to, repeated } = performed;
+  const action = claims !== null && Object.hasOwn(ACTIONS, claims.action) ? claims.action : 'other';
+  if (!repeated) metrics.actions.inc({ action, result: result.status });
+  if (!repeated && result.status === 'refused') metrics.refusals.inc({ code: result.code });
+  metrics.ledgerEntries.set(ledger.size());
+  const { execution, step, attempt } = claims ?? {};
+  const code = 'code' in result ? result.code : undefined;
+  const took = from === null ? undefined : to - from;
+  const line = { execution, step, attempt, action, result: result.status, code, repeated, took_ms: took, dry_run: claims?.dry_run };
+  if (result.status === 'done') log.info(line, 'action done');
+  else log.warn({ ...line, reason: result.status === 'refused' ? result.message : undefined }, `action ${result.status}`);
+}
+
+const signReceipt = (
+  { signer, facts }: AgentActivitiesSetting,
+  grant: string,
+  claims: GrantClaims | null,
+  { result, from, to }: Performed,
+): Promise<string> =>
+  signer.receipt({
+    execution: claims?.execution ?? '',
+    step: claims?.step ?? '',
+    attempt: claims?.attempt ?? 0,
+    nonce: claims?.jti ?? '',
+    grant_digest: sha256(grant),
+    boot_id: facts.bootId,
+    machine_id: facts.machineId,
+    agent_version: facts.agentVersion,
+    from,
+    to,
+    result,
+  });
+
+async function settle({ attempts, signer, facts, ledger, metrics, log }: AgentActivitiesSetting, claims: SettleClaims): Promise<string> {
+  const { execution, step, attempt } = claims;
+  const answer = await attempts.settle({ execution, step, attempt }, claims.until);
+  metrics.ledgerEntries.set(ledger.size());
+  log.info({ execution, step, attempt, state: answer.state }, 'settled');
+  return signer.settlement({ nonce: claims.jti, execution, step, boot_id: facts.bootId, at: Date.now(), answer });
+}
+
+/** Settlements and claims have no form for "no": an order that does not check fails for good, a ledger that cannot tell may be asked again. */
+async function answering(setting: AgentActivitiesSetting, answer: () => Promise<string>): Promise<string> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (error instanceof LedgerError) throw ApplicationFailure.retryable(error.message, 'ledger_failed');
+    if (!(error instanceof RefusalError)) throw unexpected(setting, error);
+    setting.metrics.refusals.inc({ code: error.code });
+    setting.log.warn({ code: error.code, reason: error.message }, 'order refused');
+    throw ApplicationFailure.nonRetryable(error.message, error.code);
+  }
+}
+
+/** A fault of this program: its text stays in the log of the host. */
+function unexpected({ log }: AgentActivitiesSetting, error: unknown): ApplicationFailure {
+  log.error({ error }, 'an order could not be handled');
+  return ApplicationFailure.nonRetryable('the agent failed to handle the order; its log says why', 'agent_fault');
+}

@@ -1,0 +1,173 @@
+import type { Logger } from 'pino';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SettlementClaims } from '../workflows/contract.ts';
+import { attemptKey, type Entry, type Ledger } from './ledger.ts';
+import type { Attempt, Begun, Ended, Refused } from './ledger-records.ts';
+import { endStragglers, KILL_GRACE_MS } from './process-group.ts';
+import { isRunning, type ProcessMark, survivors } from './procfs.ts';
+
+/** Where one attempt stands on this host. */
+export type AttemptState =
+  | { readonly state: 'none' }
+  | { readonly state: 'refused'; readonly record: Refused }
+  | { readonly state: 'running'; readonly begun: Begun }
+  | { readonly state: 'ended'; readonly begun: Begun; readonly ended: Ended };
+
+/** Answers for everything that was ever begun here, whether this process began it, an earlier one, or one beside it. */
+export type Attempts = {
+  /** @throws LedgerError when it cannot be told. */
+  readonly stateOf: (attempt: Attempt) => Promise<AttemptState>;
+  /** To be called before the attempt is taken in the ledger, so that nobody mistakes it for a dead one. */
+  readonly register: (attempt: Attempt, running: RunningAttempt) => void;
+  readonly running: (attempt: Attempt) => RunningAttempt | undefined;
+  /** Ends an attempt and waits until it has ended. @throws LedgerError */
+  readonly endEarly: (attempt: Attempt, reason: string) => Promise<void>;
+  /** PROTOCOL 6.1: refuses for ever what has not begun up to this attempt, and says how things stand. @throws LedgerError */
+  readonly settle: (upTo: Attempt, until: number) => Promise<SettlementClaims['answer']>;
+  /** Looks after what an earlier run of the agent left at work. */
+  readonly adopt: () => Promise<void>;
+  /** Ends what this process began and resolves when that is on record. */
+  readonly stop: () => Promise<void>;
+  readonly count: () => number;
+};
+
+export type RunningAttempt = {
+  /** Begun by this process: ended when it stops. What an earlier run left is only watched, and outlives this one too. */
+  readonly own: boolean;
+  /** Ends it early; `done` resolves when it has ended. */
+  readonly abort: (reason: string) => void;
+  /** Resolves when it has ended (or never began) and that is on record. Never rejects. */
+  readonly done: Promise<void>;
+};
+
+export type AttemptsSetting = {
+  readonly ledger: Ledger;
+  readonly bootId: string;
+  readonly owner: ProcessMark;
+  readonly log: Logger;
+  /** Whether something of an action is at work outside its processes. */
+  readonly worksOn: (begun: Begun) => Promise<boolean>;
+};
+
+const WATCH_MS = 500;
+/** A settle order fences grants that may be signed a little later than it; none is good for longer than this. */
+const FENCE_MS = 15 * 60_000;
+
+export function createAttempts(setting: AttemptsSetting): Attempts {
+  const { ledger, bootId, owner, log } = setting;
+  const running = new Map<string, RunningAttempt>();
+  const stopping = new AbortController();
+
+  const register = (attempt: Attempt, entry: RunningAttempt): void => {
+    const key = attemptKey(attempt);
+    running.set(key, entry);
+    void entry.done.then(() => running.get(key) === entry && running.delete(key));
+  };
+
+  const stateOf = async (attempt: Attempt): Promise<AttemptState> => {
+    const before = running.has(attemptKey(attempt));
+    const entry = await ledger.read(attempt);
+    if (entry === null) return { state: 'none' };
+    if (entry.kind === 'refused') return { state: 'refused', record: entry.record };
+    const begun = entry.record;
+    if (entry.ended !== null) return { state: 'ended', begun, ended: entry.ended };
+    if (before || running.has(attemptKey(attempt)) || (await worksOn(setting, entry))) return { state: 'running', begun };
+    // It may have ended, and said so, between the reading and the look.
+    return { state: 'ended', begun, ended: await ledger.end(attempt, lost(begun)) };
+  };
+
+  const watch = async (attempt: Attempt, entry: Extract<Entry, { kind: 'begun' }>, ended: AbortSignal): Promise<void> => {
+    const begun = entry.record;
+    const limit = Math.max(0, begun.deadline - begun.at);
+    const deadline = performance.now() + Math.min(limit, Math.max(0, begun.deadline - Date.now()));
+    while (!stopping.signal.aborted && (await worksOn(setting, entry))) {
+      if (ended.aborted || performance.now() >= deadline) await endStragglers(attemptKey(attempt), entry.process);
+      await sleep(WATCH_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+    if (stopping.signal.aborted) return;
+    const { result } = await ledger.end(attempt, lost(begun));
+    log.warn({ ...attempt, action: begun.action, result: result.status }, 'an action left by an earlier run of the agent has ended');
+  };
+
+  return {
+    stateOf,
+    register,
+    running: (attempt) => running.get(attemptKey(attempt)),
+    async endEarly(attempt, reason) {
+      const own = running.get(attemptKey(attempt));
+      if (own !== undefined) {
+        own.abort(reason);
+        await own.done;
+        return;
+      }
+      const entry = await ledger.read(attempt);
+      if (entry?.kind !== 'begun' || entry.ended !== null) return;
+      await endStragglers(attemptKey(attempt), entry.process);
+      for (let waited = 0; waited < 2 * KILL_GRACE_MS && (await worksOn(setting, entry)); waited += WATCH_MS) await sleep(WATCH_MS);
+      if (!(await worksOn(setting, entry))) await ledger.end(attempt, lost(entry.record));
+    },
+    async settle(upTo, until) {
+      const states: { attempt: number; state: AttemptState }[] = [];
+      for (let attempt = upTo.attempt; attempt >= 1; attempt -= 1) {
+        const one = { ...upTo, attempt };
+        let state = await stateOf(one);
+        if (state.state === 'none' && !(await ledger.take(one, fence(one, until + FENCE_MS, SETTLED)))) state = await stateOf(one);
+        states.push({ attempt, state });
+      }
+      for (const { attempt, state } of states) if (state.state === 'running') return { state: 'running', attempt };
+      for (const { attempt, state } of states) {
+        if (state.state === 'ended') return { state: 'ended', attempt, result: state.ended.result };
+      }
+      return { state: 'never_begun' };
+    },
+    async adopt() {
+      for (const { attempt, begun, process } of await ledger.unfinished()) {
+        if (begun.bootId === bootId && ownerRuns(begun, owner)) continue;
+        const entry = { kind: 'begun', record: begun, process, ended: null } as const;
+        const ended = new AbortController();
+        const done = watch(attempt, entry, ended.signal).catch((error: unknown) => {
+          log.error({ ...attempt, error: (error as Error).message }, 'cannot record the end of an action');
+        });
+        register(attempt, { own: false, abort: () => ended.abort(), done });
+      }
+    },
+    async stop() {
+      stopping.abort();
+      const own = [...running.values()].filter((attempt) => attempt.own);
+      for (const { abort } of own) abort('the agent is stopping');
+      await Promise.all(own.map(({ done }) => done));
+    },
+    count: () => running.size,
+  };
+}
+
+/** Refuses an attempt for which no grant has come. */
+export const fence = (attempt: Attempt, beginBy: number, message: string): Refused => ({
+  kind: 'refused',
+  attempt,
+  nonce: null,
+  code: 'attempt_refused',
+  message,
+  at: Date.now(),
+  beginBy,
+});
+const SETTLED = 'this attempt had not begun when its settle order came, and never will';
+
+const lost = (begun: Begun): Ended => ({
+  result: { status: 'unknown', message: 'the agent was restarted while the action was at work; nothing of it runs any more' },
+  from: begun.at,
+  to: Date.now(),
+});
+
+/** Another agent process, alive, that began it and will say how it ended. */
+const ownerRuns = (begun: Begun, owner: ProcessMark): boolean =>
+  !(begun.owner.pid === owner.pid && begun.owner.startTime === owner.startTime) && isRunning(begun.owner);
+
+async function worksOn(setting: AttemptsSetting, entry: Extract<Entry, { kind: 'begun' }>): Promise<boolean> {
+  const begun = entry.record;
+  if (begun.bootId !== setting.bootId) return false;
+  if (ownerRuns(begun, setting.owner)) return true;
+  if (survivors(attemptKey(begun.attempt), entry.process).length > 0) return true;
+  // Not being able to tell is no proof that it has ended.
+  return setting.worksOn(begun).catch(() => true);
+}

@@ -1,0 +1,378 @@
+import type { Logger } from 'pino';
+import { ACTIONS, type ActionOrder, type ActionResult, type Args, type GrantClaims } from '../workflows/contract.ts';
+import { ALL_ACTIONS } from './actions/all-actions.ts';
+import type { Action, ActionEnd, ActionHost, ActionRun, PreparedAction } from './actions/action.ts';
+import type { ActionSlots } from './action-slots.ts';
+import type { AllowList } from './allow-list.ts';
+import { type Attempts, type AttemptState, fence } from './attempts.ts';
+import { checkBrake } from './brake.ts';
+import { sha256 } from './digest.ts';
+import { LedgerError } from './durable-file.ts';
+import { checkBeginBy } from './grants.ts';
+import { attemptKey, type Ledger } from './ledger.ts';
+import type { Attempt, Begun, Ended, EndResult } from './ledger-records.ts';
+import { runProcess } from './process-group.ts';
+import type { ProcessMark } from './procfs.ts';
+import { boundedResult } from './receipts.ts';
+import { RefusalError } from './refusal.ts';
+import { fillSecrets } from './secrets.ts';
+
+/** What was done about one order: what its receipt says. */
+export type Performed = {
+  readonly result: ActionResult;
+  /** Null when it never began. Milliseconds by the host's clock. */
+  readonly from: number | null;
+  readonly to: number;
+  /** The answer had been on record. */
+  readonly repeated: boolean;
+};
+
+export type Performer = {
+  /**
+   * Does what a checked grant says, at most once, or says why not. `signal` ends it early. Never rejects for what an order, a host
+   * or a disk can do.
+   */
+  readonly perform: (order: OpenedOrder, signal: AbortSignal) => Promise<Performed>;
+  /**
+   * What is on record for this very grant, letter by letter; null when nothing is. Asked when the grant no longer checks (its key
+   * was replaced, say): what has once begun is never answered as refused.
+   */
+  readonly recall: (claims: GrantClaims, grant: string, signal: AbortSignal) => Promise<Performed | null>;
+};
+
+/** A grant that was signed by a coordinator for this agent. */
+export type OpenedOrder = {
+  readonly claims: GrantClaims;
+  readonly order: ActionOrder;
+  /** The later of the host's clock and the server's, in milliseconds. */
+  readonly now: () => number;
+  /** Whether the grant holds here and now. @throws RefusalError */
+  readonly check: () => void;
+};
+
+export type PerformerSetting = {
+  readonly host: ActionHost;
+  readonly ledger: Ledger;
+  readonly attempts: Attempts;
+  readonly allow: AllowList;
+  readonly slots: ActionSlots;
+  readonly owner: ProcessMark;
+  readonly brakeFile: string;
+  readonly secretsDir: string | null;
+  readonly log: Logger;
+};
+
+type Job = OpenedOrder & { readonly attempt: Attempt; readonly signal: AbortSignal };
+
+export function createPerformer(setting: PerformerSetting): Performer {
+  /** Orders of this process that are being answered, by attempt: a second delivery gets the first one's answer. */
+  const inFlight = new Map<string, { readonly nonce: string; readonly abort: AbortController; readonly answer: Promise<Performed> }>();
+  return {
+    async perform(opened, signal) {
+      const { claims } = opened;
+      const attempt = attemptOf(claims);
+      if (!usesLedger(claims)) return asRefusal(() => lookOnly(setting, { ...opened, attempt, signal }));
+      const key = attemptKey(attempt);
+      for (let earlier = inFlight.get(key); earlier !== undefined; earlier = inFlight.get(key)) {
+        const following = follow(signal, earlier.abort);
+        const answer = await earlier.answer.finally(following);
+        if (earlier.nonce === claims.jti) return { ...answer, repeated: true };
+      }
+      const abort = new AbortController();
+      const following = follow(signal, abort);
+      const answer = carryOut(setting, { ...opened, attempt, signal: abort.signal }, (reason) => abort.abort(reason));
+      inFlight.set(key, { nonce: claims.jti, abort, answer });
+      return answer.finally(() => {
+        following();
+        inFlight.delete(key);
+      });
+    },
+    async recall(claims, grant, signal) {
+      if (!usesLedger(claims)) return null;
+      const attempt = attemptOf(claims);
+      return asRefusal(async () => {
+        const state = await setting.attempts.stateOf(attempt);
+        if (state.state !== 'running' && state.state !== 'ended') return null;
+        if (state.begun.grantDigest !== sha256(grant)) return null;
+        return outcomeOf(setting, attempt, signal);
+      });
+    },
+  };
+}
+
+const attemptOf = ({ execution, step, attempt }: GrantClaims): Attempt => ({ execution, step, attempt });
+
+/** Every changing action, unless it is only rehearsed. */
+const usesLedger = (claims: GrantClaims): boolean =>
+  !claims.dry_run && (!Object.hasOwn(ACTIONS, claims.action) || ACTIONS[claims.action]!.changing);
+
+/** Passes an abort on; returns the way to stop that. */
+function follow(signal: AbortSignal, to: AbortController): () => void {
+  const pass = (): void => to.abort(signal.reason);
+  signal.addEventListener('abort', pass, { once: true });
+  if (signal.aborted) pass();
+  return () => signal.removeEventListener('abort', pass);
+}
+
+async function asRefusal<T>(work: () => Promise<T>): Promise<T | Performed> {
+  try {
+    return await work();
+  } catch (error) {
+    return { result: refusalOf(error), from: null, to: Date.now(), repeated: false };
+  }
+}
+
+function refusalOf(error: unknown): Extract<ActionResult, { status: 'refused' }> {
+  if (error instanceof RefusalError) return { status: 'refused', code: error.code, message: error.message };
+  if (error instanceof LedgerError) return { status: 'refused', code: 'ledger_failed', message: error.message };
+  throw error;
+}
+
+type Ready = { readonly action: Action; readonly prepared: PreparedAction; readonly secrets: readonly string[] };
+
+/** Everything about an order that can be judged without waiting: action, allow-list, secrets, arguments. @throws RefusalError */
+async function judge(setting: PerformerSetting, { claims, order }: Job): Promise<Ready> {
+  const action = Object.hasOwn(ACTIONS, claims.action) ? ALL_ACTIONS.get(claims.action) : undefined;
+  if (action === undefined) {
+    throw new RefusalError('action_unknown', `this agent (${setting.host.facts.agentVersion}) has no action ${JSON.stringify(claims.action)}`);
+  }
+  const { args, secrets } = await fillSecrets(order.args, setting.secretsDir);
+  setting.allow.check(action.name, args);
+  return { action, prepared: action.prepare(args, setting.host), secrets };
+}
+
+/** The last looks before acting: a place, time, the brake. @throws RefusalError */
+async function enter(setting: PerformerSetting, job: Job, action: Action): Promise<() => void> {
+  const release = action.capped ? await setting.slots.take(Date.now() + job.claims.begin_by - job.now(), job.signal) : () => undefined;
+  try {
+    checkBeginBy(job.claims, job.now());
+    await checkBrake(setting.brakeFile);
+    return release;
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** Actions that change nothing, and rehearsals of those that do: no ledger. */
+async function lookOnly(setting: PerformerSetting, job: Job): Promise<Performed> {
+  job.check();
+  const { action, prepared, secrets } = await judge(setting, job);
+  const release = await enter(setting, job, action);
+  const from = Date.now();
+  try {
+    const run = actionRun(job, secrets, () => undefined);
+    const result: ActionEnd = job.claims.dry_run ? { status: 'done', output: await prepared.rehearse(run) } : await prepared.run(run);
+    return { result: clean(result, secrets), from, to: Date.now(), repeated: false };
+  } finally {
+    release();
+  }
+}
+
+/** One changing attempt from the ledger's first look to its last word. */
+async function carryOut(setting: PerformerSetting, job: Job, abort: (reason: string) => void): Promise<Performed> {
+  const { ledger, attempts } = setting;
+  const { claims, attempt } = job;
+  let release = (): void => undefined;
+  const recorded = Promise.withResolvers<void>();
+  try {
+    const known = await attempts.stateOf(attempt);
+    if (known.state !== 'none') return await onRecord(setting, job, known);
+    if (claims.begin_by <= ledger.floor()) {
+      throw new RefusalError('grant_used', 'the order is older than what this host still has on record, and may have been used');
+    }
+    job.check();
+    await closeEarlier(setting, job);
+    const { action, prepared, secrets } = await judge(setting, job);
+    release = await enter(setting, job, action);
+    attempts.register(attempt, { own: true, abort, done: recorded.promise });
+    const begun = beginning(setting, job);
+    if (!(await ledger.take(attempt, begun))) {
+      recorded.resolve();
+      return await onRecord(setting, job, await attempts.stateOf(attempt));
+    }
+    const result = clean(await runSafely(prepared, job, secrets, noteProcess(setting, attempt)), secrets);
+    const ended = await putOnRecord(setting, attempt, { result, from: begun.at, to: Date.now() }, recorded.resolve);
+    return { ...ended, repeated: false };
+  } catch (error) {
+    recorded.resolve();
+    return await refuseForEver(setting, job, error);
+  } finally {
+    release();
+  }
+}
+
+/** An attempt already known: the same answer for the same order, a refusal for any other. @throws RefusalError, LedgerError */
+async function onRecord(setting: PerformerSetting, job: Job, known: AttemptState): Promise<Performed> {
+  const { claims, attempt } = job;
+  const used = (): RefusalError => new RefusalError('grant_used', 'this attempt was used up by another order');
+  if (known.state === 'refused') {
+    const { record } = known;
+    if (record.nonce !== null && record.nonce !== claims.jti) throw used();
+    const code = record.nonce === null ? 'attempt_refused' : (record.code as RefusalError['code']);
+    return { result: { status: 'refused', code, message: record.message }, from: null, to: record.at, repeated: true };
+  }
+  if (known.state === 'ended') {
+    if (!sameOrder(known.begun, claims)) throw used();
+    return { ...known.ended, repeated: true };
+  }
+  if (known.state === 'none' || !sameOrder(known.begun, claims)) throw used();
+  return outcomeOf(setting, attempt, job.signal);
+}
+
+/** Of something begun, by this process or by an earlier run of the agent or by one beside it: waits for its end. @throws LedgerError */
+async function outcomeOf({ attempts }: PerformerSetting, attempt: Attempt, signal: AbortSignal): Promise<Performed> {
+  for (;;) {
+    const state = await attempts.stateOf(attempt);
+    if (state.state === 'ended') return { ...state.ended, repeated: true };
+    if (signal.aborted) await attempts.endEarly(attempt, 'cancelled');
+    await pause(signal);
+  }
+}
+
+const sameOrder = (begun: Begun, claims: GrantClaims): boolean =>
+  begun.nonce === claims.jti && begun.argsDigest === claims.args_digest && begun.action === claims.action;
+
+const POLL_MS = 500;
+function pause(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, POLL_MS);
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
+
+/** PROTOCOL 6.2: no attempt begins beside an earlier one, and none that was passed over begins later. @throws RefusalError */
+async function closeEarlier({ attempts, ledger }: PerformerSetting, { claims, attempt }: Job): Promise<void> {
+  for (let earlier = attempt.attempt - 1; earlier >= 1; earlier -= 1) {
+    const one = { ...attempt, attempt: earlier };
+    let state = await attempts.stateOf(one);
+    if (state.state === 'none' && !(await ledger.take(one, fence(one, claims.begin_by, OVERTAKEN)))) state = await attempts.stateOf(one);
+    if (state.state !== 'running') continue;
+    const mayReplace = claims.supersedes !== null && earlier <= claims.supersedes && ACTIONS[claims.action]?.idempotent === true;
+    if (mayReplace) await attempts.endEarly(one, 'superseded by a later attempt');
+    if (mayReplace && (await attempts.stateOf(one)).state !== 'running') continue;
+    throw new RefusalError('attempt_unsettled', `attempt ${earlier} of this step is still at work on this host`);
+  }
+}
+const OVERTAKEN = 'a later attempt of this step began first';
+
+function beginning({ host, owner }: PerformerSetting, { claims, order, attempt }: Job): Begun {
+  const at = Date.now();
+  return {
+    kind: 'begun',
+    attempt,
+    nonce: claims.jti,
+    grantDigest: sha256(order.grant),
+    argsDigest: claims.args_digest,
+    action: claims.action,
+    args: { ...order.args },
+    bootId: host.facts.bootId,
+    owner,
+    at,
+    deadline: at + claims.timeout_ms,
+    beginBy: claims.begin_by,
+  };
+}
+
+/** Only for finding what runs after a crash; the attempt's variable finds it as well. */
+const noteProcess =
+  ({ ledger, log }: PerformerSetting, attempt: Attempt) =>
+  (mark: ProcessMark): void => {
+    ledger.noteProcess(attempt, mark).catch((error: unknown) => {
+      log.warn({ ...attempt, error: (error as Error).message }, 'cannot note the process of an action');
+    });
+  };
+
+function actionRun({ claims, attempt, signal }: Job, secrets: readonly string[], onSpawn: (mark: ProcessMark) => void): ActionRun {
+  const until = performance.now() + claims.timeout_ms;
+  return {
+    timeoutMs: claims.timeout_ms,
+    signal,
+    secrets,
+    run: ({ timeoutMs = Infinity, ...command }) =>
+      runProcess({
+        ...command,
+        timeoutMs: Math.max(0, Math.min(timeoutMs, until - performance.now())),
+        signal,
+        attemptKey: attemptKey(attempt),
+        secrets,
+        onSpawn,
+      }),
+  };
+}
+
+/** Once an attempt is taken, whatever goes wrong is an end of it: never a refusal. */
+async function runSafely(
+  prepared: PreparedAction,
+  job: Job,
+  secrets: readonly string[],
+  onSpawn: (mark: ProcessMark) => void,
+): Promise<EndResult> {
+  try {
+    return await prepared.run(actionRun(job, secrets, onSpawn));
+  } catch (error) {
+    return { status: 'unknown', message: `the action broke down: ${(error as Error).message}` };
+  }
+}
+
+/** Bounded, and free of secret values wherever an action may have put one. */
+function clean<R extends ActionResult>(result: R, secrets: readonly string[]): R {
+  const text = (value: string): string => secrets.reduce((now, secret) => now.replaceAll(secret, '[secret]'), value);
+  const walk = (value: unknown): unknown => {
+    if (typeof value === 'string') return text(value);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, walk(member)]));
+  };
+  return boundedResult(secrets.length === 0 ? result : (walk(result) as R)) as R;
+}
+
+const RETRY_MS = 2000;
+/**
+ * The end goes on record before it is answered. On a disk that takes nothing it is answered all the same, for it is known; the
+ * attempt counts as running until the disk takes it.
+ */
+async function putOnRecord(setting: PerformerSetting, attempt: Attempt, ended: Ended, recorded: () => void): Promise<Ended> {
+  const { ledger, log } = setting;
+  try {
+    const first = await ledger.end(attempt, ended);
+    recorded();
+    return first;
+  } catch (error) {
+    log.error({ ...attempt, error: (error as Error).message }, 'cannot record the end of an action; trying again');
+    const again = (): unknown => setTimeout(() => ledger.end(attempt, ended).then(recorded, again), RETRY_MS).unref();
+    again();
+    return ended;
+  }
+}
+
+/**
+ * A refusal is an answer for ever (P2): it is on record before it is given, or the same order could act once its reason has gone.
+ * @throws what is neither refusal nor failing ledger
+ */
+async function refuseForEver({ ledger, attempts }: PerformerSetting, { claims, attempt }: Job, error: unknown): Promise<Performed> {
+  const refusal = refusalOf(error);
+  const performed: Performed = { result: refusal, from: null, to: Date.now(), repeated: false };
+  if (refusal.code === 'grant_used' || refusal.code === 'ledger_failed') return performed;
+  const record = {
+    kind: 'refused',
+    attempt,
+    nonce: claims.jti,
+    code: refusal.code,
+    message: refusal.message,
+    at: performed.to,
+    beginBy: claims.begin_by,
+  } as const;
+  try {
+    if (await ledger.take(attempt, record)) return performed;
+    const known = await attempts.stateOf(attempt);
+    if (known.state === 'refused') return performed;
+    throw new LedgerError('another process took this attempt while it was being refused');
+  } catch (failure) {
+    return { ...performed, result: refusalOf(failure) };
+  }
+}

@@ -1,0 +1,124 @@
+import { readFile, stat } from 'node:fs/promises';
+import { NativeConnection, type NativeConnectionOptions, Worker } from '@temporalio/worker';
+import type { TemporalConfig } from '../config/connections.ts';
+import { agentIdentity, agentQueues, type NodePlace } from '../workflows/contract.ts';
+
+export type SessionSetting = {
+  readonly temporal: TemporalConfig;
+  readonly place: NodePlace;
+  readonly activities: Record<string, (order: never) => Promise<string>>;
+  /** How many orders a queue hands out at once: far above the cap on actions, so that settle and claim never wait behind them. */
+  readonly ordersAtOnce: number;
+  /** What runs may go on so long after the end was asked for, milliseconds. */
+  readonly graceMs: number;
+};
+
+/** One connection with its three Workers. Over as soon as one of them is. */
+export type TemporalSession = {
+  /** Resolves when asked to end; rejects when a Worker failed. */
+  readonly over: Promise<void>;
+  /** Asks the Workers to end; they wait for what runs, at most the grace time. */
+  readonly end: () => void;
+  /** @throws Error when the server does not answer within `timeoutMs`. */
+  readonly probe: (timeoutMs: number) => Promise<void>;
+  /** Follows changed credential files; true when only a new session can. */
+  readonly refreshCredentials: () => Promise<boolean>;
+  readonly close: () => Promise<void>;
+};
+
+/** @throws Error when the server, its namespace or a credential file cannot be had. */
+export async function openSession(setting: SessionSetting): Promise<TemporalSession> {
+  const { temporal } = setting;
+  const files = await credentialStamp(temporal);
+  let apiKey = await readApiKey(temporal);
+  const connection = await NativeConnection.connect({
+    address: temporal.address,
+    tls: await tlsOptions(temporal),
+    ...(apiKey !== null && { apiKey }),
+  });
+  let workers: Worker[];
+  try {
+    workers = await createWorkers(connection, setting);
+  } catch (error) {
+    await connection.close().catch(() => undefined);
+    throw error;
+  }
+  const end = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  const runs = workers.map((worker) => worker.run());
+  // One failed Worker ends the others: an agent that hears a third of its orders only looks healthy.
+  for (const run of runs) run.catch(end);
+  const over = Promise.allSettled(runs).then((results) => {
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  });
+  over.catch(() => undefined);
+  return {
+    over,
+    end,
+    async probe(timeoutMs) {
+      const ask = () => connection.workflowService.describeNamespace({ namespace: temporal.agentsNamespace });
+      await connection.withDeadline(Date.now() + timeoutMs, ask);
+    },
+    async refreshCredentials() {
+      const key = await readApiKey(temporal);
+      if (key !== null && key !== apiKey) {
+        await connection.setApiKey(key);
+        apiKey = key;
+      }
+      return (await credentialStamp(temporal)) !== files;
+    },
+    close: () => connection.close(),
+  };
+}
+
+async function createWorkers(connection: NativeConnection, setting: SessionSetting): Promise<Worker[]> {
+  const { temporal, place, activities, ordersAtOnce, graceMs } = setting;
+  const workers: Worker[] = [];
+  for (const taskQueue of Object.values(agentQueues(place))) {
+    workers.push(
+      await Worker.create({
+        connection,
+        namespace: temporal.agentsNamespace,
+        taskQueue,
+        identity: agentIdentity(place),
+        activities,
+        // The options maxConcurrent...TaskPolls are ignored by this version of the SDK: ten polls would stay open.
+        activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
+        maxConcurrentActivityTaskExecutions: ordersAtOnce,
+        // A cancellation is heard with the answer to a heartbeat: none may be held back longer than they are made.
+        maxHeartbeatThrottleInterval: '2s',
+        defaultHeartbeatThrottleInterval: '2s',
+        shutdownGraceTime: graceMs,
+      }),
+    );
+  }
+  return workers;
+}
+
+type Tls = Exclude<NativeConnectionOptions['tls'], boolean | null | undefined>;
+
+async function tlsOptions({ tls }: TemporalConfig): Promise<false | Tls> {
+  if (tls === null) return false;
+  const [ca, crt, key] = await Promise.all([tls.ca, tls.certificate, tls.key].map((file) => (file === null ? null : readFile(file))));
+  return {
+    ...(tls.serverName !== null && { serverNameOverride: tls.serverName }),
+    ...(ca && { serverRootCACertificate: ca }),
+    ...(crt && key && { clientCertPair: { crt, key } }),
+  };
+}
+
+async function readApiKey({ apiKeyFile }: TemporalConfig): Promise<string | null> {
+  if (apiKeyFile === null) return null;
+  const key = (await readFile(apiKeyFile, 'utf8')).trim();
+  if (key === '') throw new Error(`${apiKeyFile} is empty; it must hold the API key for Temporal`);
+  return key;
+}
+
+/** Changes when a TLS file does; those are read only as a connection is made. */
+async function credentialStamp({ tls }: TemporalConfig): Promise<string> {
+  const files = tls === null ? [] : [tls.ca, tls.certificate, tls.key].filter((file) => file !== null);
+  const stats = await Promise.all(files.map((file) => stat(file)));
+  return stats.map(({ ino, mtimeMs, size }) => `${ino}:${mtimeMs}:${size}`).join(' ');
+}
