@@ -1,5 +1,23 @@
-import type { HostPort, IdentityConfig, PrometheusSourceConfig, TemporalConfig } from './connections.ts';
+import { hostname } from 'node:os';
+import { accessBlocks, accessOf, serverConfigBlock } from './access.ts';
+import {
+  everyOne,
+  identityBlock,
+  identityOf,
+  roleName,
+  sourceBlock,
+  sourceOf,
+  temporalBlock,
+  temporalOf,
+  type HostPort,
+  type IdentityConfig,
+  type PrometheusSourceConfig,
+  type TemporalConfig,
+} from './connections.ts';
 import type { Place } from './problem.ts';
+import type { Problems } from './problems.ts';
+import { block, many, needed, one, optional, required, withDefault, type ReadOptions, type Section } from './schema.ts';
+import { duration, name, oneOf, path, trustDomain, webhookUrl, word } from './value-types.ts';
 
 /** One `route_rule` of `server_config`: opens a door, nothing more. */
 export type RouteRule = {
@@ -28,7 +46,11 @@ export type WorkflowRule = {
 };
 
 /** `source_rule "name" { sources, uris }`: who may speak for a source's faults. */
-export type SourceRule = { readonly place: Place; readonly sources: readonly string[]; readonly uris: readonly string[] };
+export type SourceRule = {
+  readonly place: Place;
+  readonly sources: readonly string[];
+  readonly uris: readonly string[];
+};
 
 /** What decides about a caller; replaced as a whole on reload. */
 export type AccessConfig = {
@@ -68,11 +90,115 @@ export type CoordinatorConfig = {
   readonly notify: readonly NotifyConfig[];
 };
 
-/** `inventory.hcl`: `node "web-1" { type = "web", datacenter = "dc1", labels = { rack = "r1" } }` */
-export type InventoryNode = {
-  readonly place: Place;
-  readonly node: string;
-  readonly nodeType: string;
-  readonly datacenter: string;
-  readonly labels: Readonly<Record<string, string>>;
-};
+const notifyBlock = block({
+  doc: 'Whom to tell. Workflows name it in `on_failure { notify = "NAME" }`.',
+  labels: [{ name: 'name', doc: 'What workflows call it.', type: word }],
+  attributes: {
+    kind: withDefault(oneOf('webhook'), 'How: a JSON document posted to `url`.', 'webhook', '"webhook"'),
+    url: required(webhookUrl, 'Where to post.'),
+    bearer_file: optional(path, 'File that holds a bearer token.'),
+    timeout: withDefault(duration({ maxMs: 300_000 }), 'Deadline of one post.', 10_000, '"10s"'),
+  },
+});
+
+export const coordinatorFile = block({
+  doc: 'The coordinator: who may ask for what, where Temporal is, what signs the orders.',
+  attributes: {
+    name: optional(roleName, "Tells this coordinator from others in logs and on Temporal. Default: the host's name."),
+    domain: withDefault(
+      name('domain', /^[a-z0-9][a-z0-9-]{0,62}$/, 'a-z, 0-9 and -'),
+      "The gate's domain: limits are counted within it.",
+      'main',
+      '"main"',
+    ),
+    state_dir: withDefault(
+      path,
+      'Folder for what must outlive a restart. Written by this user only.',
+      '/var/lib/fettle/coordinator',
+      '"/var/lib/fettle/coordinator"',
+    ),
+    workflows_dir: withDefault(
+      path,
+      'Folder of workflow files: `restart-service.hcl` is the workflow `restart-service`. Read again when a file changes.',
+      '/etc/fettle/workflows.d',
+      '"/etc/fettle/workflows.d"',
+    ),
+    inventory: optional(path, 'Inventory file: the nodes that should exist.'),
+    grant_key: required(
+      path,
+      'PEM file: the Ed25519 private key (PKCS#8) that signs orders to agents. Coordinators only.',
+    ),
+  },
+  blocks: {
+    server_config: needed(serverConfigBlock),
+    ...accessBlocks,
+    identity: one(identityBlock),
+    temporal: needed(temporalBlock),
+    source: many(sourceBlock),
+    notify: many(notifyBlock),
+    agents: one(
+      block({
+        doc: 'Which agents are ours.',
+        attributes: {
+          trust_domain: optional(trustDomain, "Trust domain of the agents' ids. Default: the coordinator's own."),
+        },
+      }),
+    ),
+  },
+});
+
+const LOOPBACK = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|::1)$/;
+
+/** Checks what a schema cannot, and gives the whole configuration when nothing is missing or wrong. */
+export function coordinatorOf(
+  section: Section<typeof coordinatorFile>,
+  { problems, complete }: ReadOptions,
+): CoordinatorConfig | null {
+  const { blocks } = section;
+  const [server] = blocks.server_config;
+  const access = accessOf(section, problems);
+  const sources = everyOne(blocks.source.map((source) => sourceOf(source, problems)));
+  const notify = everyOne(blocks.notify.map(notifyOf));
+  const temporal = temporalOf(blocks.temporal[0], problems);
+  const identity = identityOf(blocks.identity[0]);
+  const listen = server === undefined ? null : listenOf(server, problems);
+  if (complete && server?.values?.enable_tls === true && blocks.identity.length === 0)
+    problems.error(
+      section.place,
+      'identity',
+      'the block is missing, and enable_tls = true needs it; write identity { ... }',
+    );
+  const enableTls = server?.values?.enable_tls;
+  if (section.values === null || access === null || sources === null || notify === null || temporal === null)
+    return null;
+  if (listen === null || enableTls === undefined || (identity === null && (enableTls || blocks.identity.length > 0)))
+    return null;
+  const {
+    name,
+    domain,
+    state_dir: stateDir,
+    workflows_dir: workflowsDir,
+    inventory,
+    grant_key: grantKey,
+  } = section.values;
+  const agentTrustDomain = blocks.agents[0]?.values?.trust_domain ?? null;
+  const own = { name: name ?? hostname(), domain, stateDir, workflowsDir, inventory, grantKey, agentTrustDomain };
+  return { ...own, listen, enableTls, identity, access, temporal, sources, notify };
+}
+
+function listenOf(server: Section<typeof serverConfigBlock>, problems: Problems): HostPort | null {
+  if (server.values === null) return null;
+  const { enable_tls: enableTls, listen } = server.values;
+  if (listen === null) return { host: enableTls ? '0.0.0.0' : '127.0.0.1', port: 7443 };
+  if (enableTls || LOOPBACK.test(listen.host)) return listen;
+  const place = server.given.get('listen')?.place ?? server.place;
+  const message = `${listen.host} is reachable from outside, and without TLS nobody is identified; write "127.0.0.1:${listen.port}" or enable_tls = true`;
+  problems.error(place, `${server.path}.listen`, message);
+  return null;
+}
+
+function notifyOf(section: Section<typeof notifyBlock>): NotifyConfig | null {
+  if (section.values === null) return null;
+  const { kind, url, bearer_file: bearerFile, timeout } = section.values;
+  return { kind, name: section.labels[0] ?? '', url, bearerFile, timeoutMs: timeout };
+}

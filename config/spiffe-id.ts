@@ -18,7 +18,9 @@ const SEGMENT = /^[A-Za-z0-9._-]+$/;
 /** @throws SpiffeIdError saying what is wrong and what to write. */
 export function parseSpiffeId(text: string): SpiffeId {
   const refuse = (why: string): never => {
-    throw new SpiffeIdError(`${JSON.stringify(text.slice(0, 200))} is not a SPIFFE id: ${why}; write spiffe://trust-domain/path`);
+    throw new SpiffeIdError(
+      `${JSON.stringify(text.slice(0, 200))} is not a SPIFFE id: ${why}; write spiffe://trust-domain/path`,
+    );
   };
   if (Buffer.byteLength(text) > MAX_BYTES) return refuse(`longer than ${MAX_BYTES} bytes`);
   if (!text.startsWith('spiffe://')) return refuse('it does not begin with spiffe://');

@@ -1,5 +1,20 @@
-import type { HostPort, IdentityConfig, PrometheusSourceConfig } from './connections.ts';
+import { hostname } from 'node:os';
+import {
+  everyOne,
+  identityBlock,
+  identityOf,
+  metricsBlock,
+  metricsOf,
+  roleName,
+  sourceBlock,
+  sourceOf,
+  type HostPort,
+  type IdentityConfig,
+  type PrometheusSourceConfig,
+} from './connections.ts';
 import type { Place } from './problem.ts';
+import { block, many, needed, one, optional, required, withDefault, type ReadOptions, type Section } from './schema.ts';
+import { listOf, path, spiffeId, url } from './value-types.ts';
 import type { ArgValue, Text } from './workflow.ts';
 
 export type TriggerConfig = {
@@ -39,3 +54,58 @@ export type TriggerDaemonConfig = {
   readonly sources: readonly PrometheusSourceConfig[];
   readonly metricsListen: HostPort | null;
 };
+
+export const triggerDaemonFile = block({
+  doc: 'The trigger daemon: what it watches, and whom it asks.',
+  attributes: {
+    name: optional(
+      roleName,
+      "The observer's name: tells daemons apart that watch the same source. Default: the host's name.",
+    ),
+    triggers_dir: withDefault(
+      path,
+      'Folder of trigger files. Read again when a file changes.',
+      '/etc/fettle/triggers.d',
+      '"/etc/fettle/triggers.d"',
+    ),
+  },
+  blocks: {
+    identity: needed(identityBlock),
+    coordinator: needed(
+      block({
+        doc: 'Whom to ask.',
+        attributes: {
+          addresses: required(
+            listOf(url, { min: 1, max: 16 }),
+            'Coordinators, tried in this order, e.g. `["https://c1.example.com:7443"]`.',
+          ),
+          id: required(spiffeId, 'The SPIFFE id that the coordinator must show.'),
+        },
+      }),
+    ),
+    source: many(sourceBlock),
+    metrics: one(metricsBlock),
+  },
+});
+
+export function triggerDaemonOf(
+  section: Section<typeof triggerDaemonFile>,
+  { problems }: ReadOptions,
+): TriggerDaemonConfig | null {
+  const { blocks } = section;
+  const identity = identityOf(blocks.identity[0]);
+  const coordinator = blocks.coordinator[0]?.values;
+  const sources = everyOne(blocks.source.map((source) => sourceOf(source, problems)));
+  if (blocks.metrics[0]?.values === null) return null;
+  if (section.values === null || identity === null || !coordinator || sources === null) return null;
+  const { name, triggers_dir: triggersDir } = section.values;
+  const whom = { coordinators: coordinator.addresses, coordinatorId: coordinator.id.text };
+  return {
+    name: name ?? hostname(),
+    identity,
+    ...whom,
+    triggersDir,
+    sources,
+    metricsListen: metricsOf(blocks.metrics[0]),
+  };
+}

@@ -1,5 +1,17 @@
 /** A workflow file, checked. Structurally equal to `WorkflowDefinition` in workflows/contract.ts, which travels with an execution. */
+import { didYouMean } from './did-you-mean.ts';
+import { formatDuration } from './duration.ts';
+import type { HclValue } from './hcl/decode.ts';
+import type { Known } from './known.ts';
 import type { Place } from './problem.ts';
+import type { Problems } from './problems.ts';
+import { everyOne } from './connections.ts';
+import { block, many, one, withDefault, type Section } from './schema.ts';
+import { anyText, oneOrMore, parsedTarget, word } from './value-types.ts';
+import { constraintBlock, constraintOf } from './workflow-constraints.ts';
+import { inputBlock, inputOf } from './workflow-inputs.ts';
+import { checkReferences } from './workflow-references.ts';
+import { checkSteps, stepBlock, stepOf, undoBlock, verifyBlock } from './workflow-steps.ts';
 
 export type Template = { readonly template: readonly (string | { readonly ref: string })[] };
 export type Text = string | Template;
@@ -55,3 +67,113 @@ export type StepConfig = {
   readonly retry: { readonly attempts: number; readonly waitMs: number };
   readonly when: 'always' | 'still_firing';
 };
+
+const onFailureBlock = block({
+  doc: 'What is done when the remedy failed or did not help.',
+  attributes: { notify: withDefault(oneOrMore(word), 'Names of notify blocks of the coordinator.', [], '[]') },
+  blocks: { step: many(stepBlock) },
+});
+
+export const workflowFile = block({
+  doc: "A workflow; its name is the file's name without `.hcl`. Without any `step` it describes the TypeScript workflow of that name.",
+  attributes: {
+    description: withDefault(anyText, 'For people.', '', '""'),
+    task_queue_target: withDefault(
+      parsedTarget,
+      'Which agents may run its steps: `"node"` the target itself, `"node_type"` any of the target\'s type, `"node_type:TYPE"` any of that type, `"general"` any of the datacenter. Targets other than a node need one of the last three.',
+      { kind: 'node' },
+      '"node"',
+    ),
+  },
+  blocks: {
+    constraint: many(constraintBlock),
+    input: many(inputBlock),
+    step: many(stepBlock),
+    undo: many(undoBlock),
+    verify: one(verifyBlock),
+    on_failure: one(onFailureBlock),
+  },
+});
+
+export type WorkflowSection = Section<typeof workflowFile>;
+
+/** One file's workflow, checked against what is known of actions, sources, notifications and TypeScript workflows. */
+export function workflowOf(
+  section: WorkflowSection,
+  name: string,
+  problems: Problems,
+  known: Known,
+): WorkflowConfig | null {
+  const { blocks } = section;
+  const before = problems.errors;
+  const constraints = everyOne(blocks.constraint.map((constraint) => constraintOf(constraint, problems)));
+  const inputs = everyOne(blocks.input.map((input) => inputOf(input, problems)));
+  checkSteps(section, problems, known);
+  checkReferences(section, problems);
+  checkNames(section, name, problems, known);
+  const steps = everyOne(blocks.step.map(stepOf));
+  const undo = everyOne(blocks.undo.map((undo) => withOf(stepOf(undo), undo.readable.of)));
+  const verify = verifyOf(blocks.verify[0], problems, known);
+  const failure = blocks.on_failure[0];
+  const failureSteps = everyOne((failure?.blocks.step ?? []).map(stepOf));
+  const good =
+    section.values !== null && failure?.values !== null && failureSteps !== null && problems.errors === before;
+  if (!good || constraints === null || inputs === null || steps === null || undo === null || section.values === null)
+    return null;
+  const { description, task_queue_target: taskQueueTarget } = section.values;
+  const onFailure = failure === undefined ? null : { notify: failure.values?.notify ?? [], steps: failureSteps };
+  return {
+    place: section.place,
+    definition: { name, description, taskQueueTarget, constraints, inputs, steps, undo, verify, onFailure },
+  };
+}
+
+const withOf = (step: StepConfig | null, of: string | undefined): (StepConfig & { readonly of: string }) | null =>
+  step === null || of === undefined ? null : { ...step, of };
+
+function verifyOf(
+  section: Section<typeof verifyBlock> | undefined,
+  problems: Problems,
+  known: Known,
+): WorkflowConfig['definition']['verify'] {
+  if (section === undefined) return null;
+  const { source } = section.readable;
+  if (source !== undefined && known.sources !== undefined && !known.sources.includes(source))
+    problems.error(
+      section.given.get('source')?.place ?? section.place,
+      `${section.path}.source`,
+      `there is no source ${source}${didYouMean(source, known.sources)}`,
+    );
+  if (section.values === null) return null;
+  const { query, for: forMs, timeout: timeoutMs, every: everyMs } = section.values;
+  if (forMs > timeoutMs)
+    problems.error(
+      section.given.get('for')?.place ?? section.place,
+      `${section.path}.for`,
+      `is longer than timeout (${formatDuration(timeoutMs)}), so it could never be shown; write a shorter time, or a longer timeout`,
+    );
+  return { source: section.values.source, query, forMs, timeoutMs, everyMs };
+}
+
+/** Names that lie outside the file: notifications, and the TypeScript workflow that runs a file without steps. */
+function checkNames({ place, blocks }: WorkflowSection, name: string, problems: Problems, known: Known): void {
+  const [failure] = blocks.on_failure;
+  const value = failure?.given.get('notify');
+  for (const [index, who] of (failure?.readable.notify ?? []).entries())
+    if (known.notify !== undefined && !known.notify.includes(who))
+      problems.error(
+        itemPlace(value, index) ?? place,
+        'on_failure.notify',
+        `there is no notify block ${who}${didYouMean(who, known.notify)}`,
+      );
+  const typescript = known.typescriptWorkflows;
+  if (typescript === undefined || blocks.step.length > 0 || typescript.includes(name)) return;
+  problems.error(
+    place,
+    'step',
+    `is missing, and there is no TypeScript workflow ${name}; write step "..." { ... }, or name the file after one of: ${typescript.join(', ') || '(none)'}`,
+  );
+}
+
+const itemPlace = (value: HclValue | undefined, index: number): Place | undefined =>
+  value?.kind === 'list' ? value.items[index]?.place : value?.place;

@@ -1,0 +1,107 @@
+/** `input` blocks of a workflow, and whether a literal value fits one. */
+import { block, optional, withDefault, type Section } from './schema.ts';
+import type { HclValue } from './hcl/decode.ts';
+import type { Problems } from './problems.ts';
+import { anyText, bool, inputName, listOf, number, oneOf, regex, scalar } from './value-types.ts';
+import type { ValueType } from './schema.ts';
+import type { ArgValue, InputConfig } from './workflow.ts';
+
+type Literal = NonNullable<InputConfig['default']>;
+
+/** A scalar or a flat list of them. */
+const literal: ValueType<Literal> = {
+  name: 'string, number, bool or list',
+  read: (value: HclValue, reader) =>
+    value.kind === 'list' ? listOf(scalar).read(value, reader) : scalar.read(value, reader),
+};
+
+export const inputBlock = block({
+  doc: 'An argument that a request may or must give; steps use it as `${input.NAME}`. What no input declares is refused.',
+  labels: [{ name: 'name', doc: 'Its name.', type: inputName }],
+  attributes: {
+    type: withDefault(
+      oneOf('string', 'number', 'bool', 'list'),
+      'What it is; a list holds strings, numbers and bools.',
+      'string',
+      '"string"',
+    ),
+    description: withDefault(anyText, 'For people.', '', '""'),
+    pattern: optional(regex, 'Regular expression that the whole of a string, or each string of a list, must match.'),
+    min: optional(number, 'Least number.'),
+    max: optional(number, 'Greatest number.'),
+    values: optional(listOf(scalar, { min: 1 }), 'The only values allowed (for a list: the only items).'),
+    default: optional(literal, 'Taken when a request does not give it.'),
+    required: optional(bool, 'Whether a request must give it. Default: `true` when there is no `default`.'),
+  },
+});
+
+export function inputOf(section: Section<typeof inputBlock>, problems: Problems): InputConfig | null {
+  if (section.values === null) return null;
+  const { type, description, pattern, min, max, values, default: fallback, required } = section.values;
+  const [name = ''] = section.labels;
+  const input = {
+    name,
+    type,
+    description,
+    pattern,
+    min,
+    max,
+    values,
+    default: fallback,
+    required: required ?? fallback === null,
+  };
+  const before = problems.errors;
+  const complain = (key: string, message: string): void =>
+    problems.error(section.given.get(key)?.place ?? section.place, `${section.path}.${key}`, message);
+  if (pattern !== null && type !== 'string' && type !== 'list')
+    complain('pattern', `fits strings only, and this input is a ${type}; take it away`);
+  for (const key of ['min', 'max'] as const)
+    if (section.values[key] !== null && type !== 'number')
+      complain(key, `fits numbers only, and this input is a ${type}; take it away`);
+  if (min !== null && max !== null && min > max) complain('max', `is less than min (${min}); write a larger number`);
+  if (fallback !== null && required === true)
+    complain('required', 'can never matter, as there is a default; take one of the two away');
+  const unruled = { ...input, values: null };
+  const misfit =
+    type === 'list'
+      ? values?.map((value) => inputProblem(unruled, [value]))
+      : values?.map((value) => inputProblem(unruled, value));
+  const bad = misfit?.find((problem) => problem !== null);
+  if (bad !== undefined && bad !== null) complain('values', bad);
+  const problem = fallback === null ? null : inputProblem(input, fallback);
+  if (problem !== null) complain('default', problem);
+  return problems.errors > before ? null : input;
+}
+
+/** Why a value does not fit an input, or null. What still holds references can only be judged when they are filled. */
+export function inputProblem(input: InputConfig, value: ArgValue): string | null {
+  if (typeof value === 'object' && 'template' in value)
+    return input.type === 'string' || value.template.length === 1
+      ? null
+      : `is text, and the input ${input.name} is a ${input.type}`;
+  if (input.type === 'list') {
+    if (!Array.isArray(value)) return `is no list, and the input ${input.name} is one; write [ ... ]`;
+    return (
+      (value as readonly ArgValue[]).map((item) => itemProblem(input, item)).find((problem) => problem !== null) ?? null
+    );
+  }
+  if (typeof value === 'object')
+    return `is a list, and the input ${input.name} is a ${input.type}; write one ${input.type}`;
+  const type = typeof value === 'boolean' ? 'bool' : typeof value;
+  if (type !== input.type) return `is a ${type}, and the input ${input.name} is a ${input.type}; write a ${input.type}`;
+  return itemProblem(input, value);
+}
+
+function itemProblem(input: InputConfig, value: ArgValue): string | null {
+  const { name, pattern, min, max, values } = input;
+  if (typeof value === 'object') return 'template' in value ? null : 'is a list in a list; write a flat one';
+  if (values !== null && !values.includes(value))
+    return `${JSON.stringify(value)} is not among the values of ${name}; write one of ${values.map((known) => JSON.stringify(known)).join(', ')}`;
+  if (typeof value === 'number' && min !== null && value < min)
+    return `${value} is less than the least ${name}; write ${min} or more`;
+  if (typeof value === 'number' && max !== null && value > max)
+    return `${value} is more than the greatest ${name}; write ${max} or less`;
+  if (typeof value === 'string' && pattern !== null && !new RegExp(`^(?:${pattern})$`, 'u').test(value))
+    return `${JSON.stringify(value)} does not match the pattern of ${name}; write what fits ${pattern}`;
+  return null;
+}
