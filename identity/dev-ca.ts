@@ -2,6 +2,7 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate 
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseSpiffeId, type SpiffeId } from '../config/spiffe-id.ts';
+import { errorMessage } from './error-message.ts';
 import { CA, LEAF, mint, type Issuer, type MintOptions } from './mint.ts';
 
 /** A certificate authority of files, for development and small fleets: one P-256 key without any protection but its mode. */
@@ -105,7 +106,7 @@ export async function makeGrantKey(out: string): Promise<WrittenGrantKey> {
   const written = { privateKey: join(out, 'grant.key'), publicKey: join(out, 'grant.pub') };
   await writeAllNew([
     { file: written.privateKey, text: keyPem(privateKey), mode: 0o600 },
-    { file: written.publicKey, text: publicKey.export({ type: 'spki', format: 'pem' }) as string, mode: 0o644 },
+    { file: written.publicKey, text: publicKey.export({ type: 'spki', format: 'pem' }).toString(), mode: 0o644 },
   ]);
   return written;
 }
@@ -134,7 +135,7 @@ function parseId(text: string): SpiffeId {
   try {
     return parseSpiffeId(text);
   } catch (error) {
-    throw new DevCaError((error as Error).message, { cause: error });
+    throw new DevCaError(errorMessage(error), { cause: error });
   }
 }
 
@@ -161,20 +162,18 @@ type NewFile = { readonly file: string; readonly text: string; readonly mode: nu
 /** Writes all files or none; never over one that is there. */
 async function writeAllNew(files: readonly NewFile[]): Promise<void> {
   const made: string[] = [];
-  try {
-    for (const { file, text, mode } of files) {
+  for (const { file, text, mode } of files) {
+    try {
       await using handle = await open(file, 'wx', mode);
       made.push(file);
       await handle.writeFile(text);
       await handle.sync();
+    } catch (error) {
+      for (const done of made) await rm(done, { force: true });
+      const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+      const why = exists ? 'is there already and is not overwritten' : `cannot be written: ${errorMessage(error)}`;
+      throw new DevCaError(`${file}: ${why}`, { cause: error });
     }
-  } catch (error) {
-    for (const file of made) await rm(file, { force: true });
-    const exists = (error as NodeJS.ErrnoException).code === 'EEXIST';
-    const message = exists
-      ? 'is there already and is not overwritten'
-      : `cannot be written: ${(error as Error).message}`;
-    throw new DevCaError(`${(error as NodeJS.ErrnoException).path ?? files[0]?.file}: ${message}`, { cause: error });
   }
 }
 
@@ -188,4 +187,4 @@ async function replaceAll(files: readonly NewFile[]): Promise<void> {
   }
 }
 
-const keyPem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }) as string;
+const keyPem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString();

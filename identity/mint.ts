@@ -1,6 +1,7 @@
 import { generateKeyPairSync, createHash, randomBytes, sign, X509Certificate, type KeyObject } from 'node:crypto';
 import forge from 'node-forge';
 import { EKU, type KeyUsage } from './certificate-facts.ts';
+import { expectTag, readDer, readDerAll, TAG } from './der.ts';
 
 /**
  * Builds and signs certificates, for the development CA and for tests that need bad ones. node-forge only writes DER here
@@ -124,10 +125,9 @@ const basicConstraints = (ca: boolean, pathLength: number | undefined): Asn1 =>
 
 /** SHA-1 of the public key's bits names a key (RFC 5280, 4.2.1.2); it secures nothing. */
 function keyId(spki: Buffer): Buffer {
-  const bits = (fromDer(spki).value as Asn1[])[1]?.value;
-  return createHash('sha1')
-    .update(Buffer.from(String(bits), 'latin1'))
-    .digest();
+  const [, bits] = readDerAll(readDer(spki, TAG.sequence).content);
+  // The first byte counts unused bits.
+  return createHash('sha1').update(expectTag(bits, TAG.bitString).content.subarray(1)).digest();
 }
 
 function name(commonName: string | null): Asn1 {
@@ -137,12 +137,18 @@ function name(commonName: string | null): Asn1 {
   return sequence(part('2.5.4.10', 'Fettle'), part('2.5.4.3', commonName.slice(0, 64)));
 }
 
+/** The issuer's subject, byte for byte: names are compared as they stand. */
 function subjectOf(certificate: X509Certificate): Asn1 {
-  const tbs = (fromDer(certificate.raw).value as Asn1[])[0];
-  const subject = (tbs?.value as Asn1[])[5];
-  if (subject === undefined) throw new Error('the issuer has no subject');
-  return subject;
+  const [tbs] = readDerAll(readDer(certificate.raw, TAG.sequence).content);
+  const subject = readDerAll(expectTag(tbs, TAG.sequence).content)[5];
+  return fromDer(encodeSequence(expectTag(subject, TAG.sequence).content));
 }
+
+const encodeSequence = (content: Buffer): Buffer => {
+  const { length } = content;
+  const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.from([TAG.sequence, ...size]), content]);
+};
 
 /** Before 2050 as UTCTime, from then on as GeneralizedTime (RFC 5280, 4.1.2.5). */
 function time(date: Date): Asn1 {
@@ -158,6 +164,7 @@ const binary = (bytes: Buffer): string => bytes.toString('latin1');
 const sequence = (...values: Asn1[]): Asn1 => asn1.create(Class.UNIVERSAL, Type.SEQUENCE, true, values);
 const set = (...values: Asn1[]): Asn1 => asn1.create(Class.UNIVERSAL, Type.SET, true, values);
 const context = (tag: number, constructed: boolean, value: Asn1[] | Buffer): Asn1 =>
+  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- context tags have numbers of their own
   asn1.create(Class.CONTEXT_SPECIFIC, tag, constructed, Buffer.isBuffer(value) ? binary(value) : value);
 const oid = (text: string): Asn1 => asn1.create(Class.UNIVERSAL, Type.OID, false, asn1.oidToDer(text).getBytes());
 const integer = (bytes: Buffer): Asn1 => asn1.create(Class.UNIVERSAL, Type.INTEGER, false, binary(bytes));
@@ -165,6 +172,4 @@ const boolean = (value: boolean): Asn1 => asn1.create(Class.UNIVERSAL, Type.BOOL
 const octets = (bytes: Buffer): Asn1 => asn1.create(Class.UNIVERSAL, Type.OCTETSTRING, false, binary(bytes));
 const bitString = (bytes: Buffer): Asn1 => asn1.create(Class.UNIVERSAL, Type.BITSTRING, false, `\0${binary(bytes)}`);
 const toDer = (value: Asn1): Buffer => Buffer.from(asn1.toDer(value).getBytes(), 'latin1');
-/** Keeps bit strings and octet strings as they are: forge would guess at their inside. */
-const fromDer = (bytes: Buffer): Asn1 =>
-  asn1.fromDer(forge.util.createBuffer(binary(bytes)), { strict: true, decodeBitStrings: false } as unknown as boolean);
+const fromDer = (bytes: Buffer): Asn1 => asn1.fromDer(forge.util.createBuffer(binary(bytes)));

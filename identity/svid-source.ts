@@ -1,10 +1,11 @@
-import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import { watch, type FSWatcher } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Logger } from 'pino';
 import type { IdentityConfig } from '../config/connections.ts';
 import type { SpiffeId } from '../config/spiffe-id.ts';
+import { errorMessage } from './error-message.ts';
 import { checkSvidLeaf, SvidError, verifySvidChain } from './svid.ts';
 import { parsePemCertificates, parseTrustBundle, type TrustBundle, type TrustBundles } from './trust-bundle.ts';
 
@@ -79,7 +80,7 @@ export async function openSvidSource(config: IdentityConfig, options: SvidSource
       );
       for (const listener of listeners) listener(next);
     } catch (error) {
-      const message = (error as Error).message;
+      const message = errorMessage(error);
       if (problem !== message)
         log.error({ problem: message }, 'identity files are not usable; the old ones stay in force');
       problem = message;
@@ -144,7 +145,7 @@ export async function loadSvid(config: IdentityConfig): Promise<Svid> {
       chainPem: chain.map((certificate) => certificate.toString()).join(''),
       chainDer,
       key,
-      keyPem: key.export({ type: 'pkcs8', format: 'pem' }) as string,
+      keyPem: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
       bundles,
     };
   } catch (error) {
@@ -159,7 +160,7 @@ export async function readTrustBundle(trustDomain: string, file: string): Promis
   try {
     return parseTrustBundle(trustDomain, pem);
   } catch (error) {
-    throw new SvidSourceError(`${file}: ${(error as Error).message}`, { cause: error });
+    throw new SvidSourceError(`${file}: ${errorMessage(error)}`, { cause: error });
   }
 }
 
@@ -179,7 +180,7 @@ async function readChain(file: string): Promise<X509Certificate[]> {
   try {
     return parsePemCertificates(pem);
   } catch (error) {
-    throw new SvidSourceError(`${file}: a certificate in it cannot be read: ${(error as Error).message}`, {
+    throw new SvidSourceError(`${file}: a certificate in it cannot be read: ${errorMessage(error)}`, {
       cause: error,
     });
   }
@@ -203,7 +204,7 @@ async function readText(file: string): Promise<string> {
     return await handle.readFile('utf8');
   } catch (error) {
     if (error instanceof SvidSourceError) throw error;
-    throw new SvidSourceError(`${file}: cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new SvidSourceError(`${file}: cannot be read: ${errorMessage(error)}`, { cause: error });
   }
 }
 

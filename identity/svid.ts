@@ -1,5 +1,6 @@
 import { X509Certificate, type KeyObject } from 'node:crypto';
 import { parseSpiffeId, type SpiffeId } from '../config/spiffe-id.ts';
+import { errorMessage } from './error-message.ts';
 import { EKU, readCertificateFacts, type CertificateFacts } from './certificate-facts.ts';
 import type { TrustBundle, TrustBundles } from './trust-bundle.ts';
 
@@ -90,15 +91,17 @@ export function checkSvidLeaf(der: Buffer, at: Date): CheckedLeaf {
 
 /** @throws SvidError `certificate_expired` or `certificate_not_yet_valid` */
 export function checkDates(facts: Pick<CertificateFacts, 'notBefore' | 'notAfter'>, at: Date, which: string): void {
-  const iso = (time: number): string => new Date(time).toISOString();
   // A certificate's dates have whole seconds and the last second still counts (RFC 5280, 4.1.2.5).
   if (at.getTime() >= facts.notAfter + 1000) {
-    throw new SvidError('certificate_expired', `${which} expired at ${iso(facts.notAfter)}; renew it`);
+    throw new SvidError(
+      'certificate_expired',
+      `${which} expired at ${new Date(facts.notAfter).toISOString()}; renew it`,
+    );
   }
   if (at.getTime() < facts.notBefore) {
     throw new SvidError(
       'certificate_not_yet_valid',
-      `${which} is valid only from ${iso(facts.notBefore)}; check both clocks`,
+      `${which} is valid only from ${new Date(facts.notBefore).toISOString()}; check both clocks`,
     );
   }
 }
@@ -168,18 +171,19 @@ function findPath(link: Link, unused: readonly Link[], bundle: TrustBundle, at: 
 const signed = (issuer: X509Certificate, certificate: X509Certificate): boolean =>
   certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 
+const refusedIssuer = (why: string): SvidError =>
+  new SvidError('certificate_untrusted', `a certificate above it ${why}`);
+
 function checkIssuer(issuer: Link, trustDomain: string, at: Date, below: number): void {
   const { basicConstraints, keyUsage, subjectAltName } = issuer.facts;
-  const refuse = (why: string): never => {
-    throw new SvidError('certificate_untrusted', `a certificate above it ${why}`);
-  };
-  if (basicConstraints?.ca !== true) return refuse('is not a CA');
-  if (keyUsage === null || !keyUsage.bits.has('keyCertSign')) return refuse('may not sign certificates');
+  if (basicConstraints?.ca !== true) throw refusedIssuer('is not a CA');
+  if (keyUsage === null || !keyUsage.bits.has('keyCertSign')) throw refusedIssuer('may not sign certificates');
   if (basicConstraints.pathLength !== null && below > basicConstraints.pathLength)
-    return refuse('allows no further CA below it');
+    throw refusedIssuer('allows no further CA below it');
   // Signing certificates may carry the id of their trust domain, then without a path (SPIFFE X509-SVID, 3.2).
   const spiffe = (subjectAltName?.uris ?? []).filter((uri) => uri.toLowerCase().startsWith('spiffe:'));
-  if (spiffe.some((uri) => uri !== `spiffe://${trustDomain}`)) return refuse('carries the id of another trust domain');
+  if (spiffe.some((uri) => uri !== `spiffe://${trustDomain}`))
+    throw refusedIssuer('carries the id of another trust domain');
   refuseUnknown(issuer.facts, 'a certificate above it');
   checkDates(issuer.facts, at, 'a certificate above it');
 }
@@ -191,7 +195,7 @@ function readFacts(der: Buffer): CertificateFacts {
   try {
     return readCertificateFacts(der);
   } catch (error) {
-    throw new SvidError('certificate_malformed', `it cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new SvidError('certificate_malformed', `it cannot be read: ${errorMessage(error)}`, { cause: error });
   }
 }
 
@@ -216,7 +220,7 @@ function readId(facts: CertificateFacts): SpiffeId {
   try {
     return parseSpiffeId(uri);
   } catch (error) {
-    throw new SvidError('certificate_bad_id', (error as Error).message, { cause: error });
+    throw new SvidError('certificate_bad_id', errorMessage(error), { cause: error });
   }
 }
 

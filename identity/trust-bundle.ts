@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readCertificateFacts } from './certificate-facts.ts';
+import { errorMessage } from './error-message.ts';
 
 /** The certificates that may sign for one trust domain. */
 export type TrustBundle = {
@@ -30,7 +31,7 @@ export function parseTrustBundle(trustDomain: string, pem: string): TrustBundle 
   try {
     certificates = parsePemCertificates(pem);
   } catch (error) {
-    return refuse(`holds a certificate that cannot be read: ${(error as Error).message}`, error);
+    return refuse(`holds a certificate that cannot be read: ${errorMessage(error)}`, error);
   }
   if (certificates.length === 0) return refuse('holds no certificate; write the PEM of each CA certificate into it');
   for (const certificate of certificates) {
