@@ -128,7 +128,11 @@ async function performOrder(
 
 const refused = ({ code, message }: RefusalError): Performed['result'] => ({ status: 'refused', code, message });
 
-function record({ metrics, ledger, log }: AgentActivitiesSetting, claims: GrantClaims | null, performed: Performed): void {
+function record(
+  { metrics, ledger, log }: AgentActivitiesSetting,
+  claims: GrantClaims | null,
+  performed: Performed,
+): void {
   const { result, from, to, repeated } = performed;
   const action = claims !== null && Object.hasOwn(ACTIONS, claims.action) ? claims.action : 'other';
   if (!repeated) metrics.actions.inc({ action, result: result.status });
@@ -137,9 +141,20 @@ function record({ metrics, ledger, log }: AgentActivitiesSetting, claims: GrantC
   const { execution, step, attempt } = claims ?? {};
   const code = 'code' in result ? result.code : undefined;
   const took = from === null ? undefined : to - from;
-  const line = { execution, step, attempt, action, result: result.status, code, repeated, took_ms: took, dry_run: claims?.dry_run };
+  const line = {
+    execution,
+    step,
+    attempt,
+    action,
+    result: result.status,
+    code,
+    repeated,
+    took_ms: took,
+    dry_run: claims?.dry_run,
+  };
   if (result.status === 'done') log.info(line, 'action done');
-  else log.warn({ ...line, reason: result.status === 'refused' ? result.message : undefined }, `action ${result.status}`);
+  else
+    log.warn({ ...line, reason: result.status === 'refused' ? result.message : undefined }, `action ${result.status}`);
 }
 
 const signReceipt = (
@@ -162,7 +177,10 @@ const signReceipt = (
     result,
   });
 
-async function settle({ attempts, signer, facts, ledger, metrics, log }: AgentActivitiesSetting, claims: SettleClaims): Promise<string> {
+async function settle(
+  { attempts, signer, facts, ledger, metrics, log }: AgentActivitiesSetting,
+  claims: SettleClaims,
+): Promise<string> {
   const { execution, step, attempt } = claims;
   const answer = await attempts.settle({ execution, step, attempt }, claims.until);
   metrics.ledgerEntries.set(ledger.size());

@@ -29,6 +29,10 @@ export function createAgentMetrics(registry: Registry): AgentMetrics {
     }),
     running: new Gauge({ name: 'fettle_agent_running_actions', help: 'Actions at work now.', registers }),
     connected: new Gauge({ name: 'fettle_agent_connected', help: '1 while Temporal answers, else 0.', registers }),
-    ledgerEntries: new Gauge({ name: 'fettle_agent_ledger_entries', help: 'Attempts on record on this host.', registers }),
+    ledgerEntries: new Gauge({
+      name: 'fettle_agent_ledger_entries',
+      help: 'Attempts on record on this host.',
+      registers,
+    }),
   };
 }

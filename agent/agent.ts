@@ -67,7 +67,13 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const allow = createAllowList(config.allow);
   const ledger = await openLedger(config.stateDir);
   const owner = ownProcess();
-  const attempts = createAttempts({ ledger, bootId: facts.bootId, owner, log, worksOn: (begun) => worksOn(begun, host) });
+  const attempts = createAttempts({
+    ledger,
+    bootId: facts.bootId,
+    owner,
+    log,
+    worksOn: (begun) => worksOn(begun, host),
+  });
   const metrics = createAgentMetrics(deps.metrics);
   const slots = createActionSlots(config.maxActions, (used) => metrics.running.set(used));
   const { brakeFile, secretsDir } = config;
@@ -77,7 +83,8 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const setting = { place, svid: deps.svid, facts, verifier, performer, attempts, ledger, signer, metrics, log };
   const activities = createActivities({ ...setting, stopping: stopping.signal });
   await attempts.adopt();
-  if (config.allow.length === 0) log.warn('no allow block is configured: every action is refused; add allow blocks to the agent file');
+  if (config.allow.length === 0)
+    log.warn('no allow block is configured: every action is refused; add allow blocks to the agent file');
   const housekeeping = keepHouse(ledger, metrics, log);
   const supervised: SupervisorSetting = {
     temporal: config.temporal,
@@ -89,7 +96,10 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     onChange: ({ connected }) => metrics.connected.set(connected ? 1 : 0),
   };
   const supervisor = superviseSessions(supervised);
-  log.info({ queues: Object.values(agentQueues(place)), boot_id: facts.bootId, ledger_entries: ledger.size() }, 'agent started');
+  log.info(
+    { queues: Object.values(agentQueues(place)), boot_id: facts.bootId, ledger_entries: ledger.size() },
+    'agent started',
+  );
   let stopped: Promise<void> | null = null;
   const stop = async (): Promise<void> => {
     stopping.abort();
@@ -111,7 +121,9 @@ async function readGrantKey(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'error';
-    throw new Error(`cannot read the grant key ${file} (${code}); copy the coordinators' public key there`, { cause: error });
+    throw new Error(`cannot read the grant key ${file} (${code}); copy the coordinators' public key there`, {
+      cause: error,
+    });
   }
 }
 

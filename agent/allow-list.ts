@@ -16,7 +16,10 @@ export function createAllowList(rules: readonly AllowRule[]): AllowList {
     check(action, args) {
       const named = compiled.filter((rule) => rule.action === '*' || rule.action === action);
       if (named.some((rule) => rule.args.every(([name, pattern]) => fits(pattern, ownValue(args, name))))) return;
-      throw new RefusalError('action_not_allowed', named.length === 0 ? notNamed(action) : notThese(action, named, args));
+      throw new RefusalError(
+        'action_not_allowed',
+        named.length === 0 ? notNamed(action) : notThese(action, named, args),
+      );
     },
   };
 }
@@ -46,9 +49,11 @@ const notNamed = (action: string): string =>
 
 /** Names the arguments at fault, not their values: a value may be a secret. */
 function notThese(action: string, rules: readonly Compiled[], args: Args): string {
-  
-  const faults = new Set(rules.flatMap((rule) => rule.args.filter(([name, p]) => !fits(p, ownValue(args, name))).map(([name]) => name)));
+  const faults = new Set(
+    rules.flatMap((rule) => rule.args.filter(([name, p]) => !fits(p, ownValue(args, name))).map(([name]) => name)),
+  );
   return `the allow blocks of this host for ${JSON.stringify(action)} do not permit the given ${[...faults].join(', ')}`;
 }
 
-const ownValue = (args: Args, name: string): ArgResolved | undefined => (Object.hasOwn(args, name) ? args[name] : undefined);
+const ownValue = (args: Args, name: string): ArgResolved | undefined =>
+  Object.hasOwn(args, name) ? args[name] : undefined;

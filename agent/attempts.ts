@@ -71,12 +71,17 @@ export function createAttempts(setting: AttemptsSetting): Attempts {
     if (entry.kind === 'refused') return { state: 'refused', record: entry.record };
     const begun = entry.record;
     if (entry.ended !== null) return { state: 'ended', begun, ended: entry.ended };
-    if (before || running.has(attemptKey(attempt)) || (await worksOn(setting, entry))) return { state: 'running', begun };
+    if (before || running.has(attemptKey(attempt)) || (await worksOn(setting, entry)))
+      return { state: 'running', begun };
     // It may have ended, and said so, between the reading and the look.
     return { state: 'ended', begun, ended: await ledger.end(attempt, lost(begun)) };
   };
 
-  const watch = async (attempt: Attempt, entry: Extract<Entry, { kind: 'begun' }>, ended: AbortSignal): Promise<void> => {
+  const watch = async (
+    attempt: Attempt,
+    entry: Extract<Entry, { kind: 'begun' }>,
+    ended: AbortSignal,
+  ): Promise<void> => {
     const begun = entry.record;
     const limit = Math.max(0, begun.deadline - begun.at);
     const deadline = performance.now() + Math.min(limit, Math.max(0, begun.deadline - Date.now()));
@@ -86,7 +91,10 @@ export function createAttempts(setting: AttemptsSetting): Attempts {
     }
     if (stopping.signal.aborted) return;
     const { result } = await ledger.end(attempt, lost(begun));
-    log.warn({ ...attempt, action: begun.action, result: result.status }, 'an action left by an earlier run of the agent has ended');
+    log.warn(
+      { ...attempt, action: begun.action, result: result.status },
+      'an action left by an earlier run of the agent has ended',
+    );
   };
 
   return {
@@ -103,7 +111,8 @@ export function createAttempts(setting: AttemptsSetting): Attempts {
       const entry = await ledger.read(attempt);
       if (entry?.kind !== 'begun' || entry.ended !== null) return;
       await endStragglers(attemptKey(attempt), entry.process);
-      for (let waited = 0; waited < 2 * KILL_GRACE_MS && (await worksOn(setting, entry)); waited += WATCH_MS) await sleep(WATCH_MS);
+      for (let waited = 0; waited < 2 * KILL_GRACE_MS && (await worksOn(setting, entry)); waited += WATCH_MS)
+        await sleep(WATCH_MS);
       if (!(await worksOn(setting, entry))) await ledger.end(attempt, lost(entry.record));
     },
     async settle(upTo, until) {
@@ -111,7 +120,8 @@ export function createAttempts(setting: AttemptsSetting): Attempts {
       for (let attempt = upTo.attempt; attempt >= 1; attempt -= 1) {
         const one = { ...upTo, attempt };
         let state = await stateOf(one);
-        if (state.state === 'none' && !(await ledger.take(one, fence(one, until + FENCE_MS, SETTLED)))) state = await stateOf(one);
+        if (state.state === 'none' && !(await ledger.take(one, fence(one, until + FENCE_MS, SETTLED))))
+          state = await stateOf(one);
         states.push({ attempt, state });
       }
       for (const { attempt, state } of states) if (state.state === 'running') return { state: 'running', attempt };
@@ -154,7 +164,10 @@ export const fence = (attempt: Attempt, beginBy: number, message: string): Refus
 const SETTLED = 'this attempt had not begun when its settle order came, and never will';
 
 const lost = (begun: Begun): Ended => ({
-  result: { status: 'unknown', message: 'the agent was restarted while the action was at work; nothing of it runs any more' },
+  result: {
+    status: 'unknown',
+    message: 'the agent was restarted while the action was at work; nothing of it runs any more',
+  },
   from: begun.at,
   to: Date.now(),
 });

@@ -69,11 +69,15 @@ const claimClaims = z.object({ kind: z.literal('claim'), queue: id, ...orderShar
  */
 export async function createOrderVerifier(issuer: string, grantKeys: readonly string[]): Promise<OrderVerifier> {
   const keys = await Promise.all(grantKeys.map(readKey));
-  if (keys.length === 0) throw new Error('no grant key is configured; name at least one file in coordinator.grant_keys');
+  if (keys.length === 0)
+    throw new Error('no grant key is configured; name at least one file in coordinator.grant_keys');
   const open = async <T extends { iss: string }>(jws: unknown, type: string, schema: z.ZodType<T>): Promise<T> => {
     const claims = parseClaims(await verifySignature(jws, type, keys), schema);
     if (claims.iss === issuer) return claims;
-    throw new RefusalError('grant_other_issuer', `the order was issued by ${claims.iss}; this agent takes orders of ${issuer}`);
+    throw new RefusalError(
+      'grant_other_issuer',
+      `the order was issued by ${claims.iss}; this agent takes orders of ${issuer}`,
+    );
   };
   return {
     async openGrant(order, to) {
@@ -91,7 +95,10 @@ export async function createOrderVerifier(issuer: string, grantKeys: readonly st
       checkProtocol(order);
       checkIssued(claims, now);
       if (claims.machine_id !== null && claims.machine_id !== to.machineId) {
-        throw new RefusalError('grant_other_machine', 'the order is for another machine of this name; its machine id is not the pinned one');
+        throw new RefusalError(
+          'grant_other_machine',
+          'the order is for another machine of this name; its machine id is not the pinned one',
+        );
       }
       if (digestOfArgs(order) !== claims.args_digest) {
         throw new RefusalError('grant_args_differ', 'the arguments are not those that the order was signed for');
@@ -113,7 +120,10 @@ export async function createOrderVerifier(issuer: string, grantKeys: readonly st
       checkProtocol(order);
       const claims = await open(order.order, ORDER_TYPE, claimClaims);
       if (!to.queues.includes(claims.queue)) {
-        throw new RefusalError('grant_other_node', `the order asks the queue ${claims.queue}; this agent polls ${to.queues.join(', ')}`);
+        throw new RefusalError(
+          'grant_other_node',
+          `the order asks the queue ${claims.queue}; this agent polls ${to.queues.join(', ')}`,
+        );
       }
       checkIssued(claims, now);
       checkUntil(claims.until, now);
@@ -163,20 +173,30 @@ async function readKey(pem: string, index: number): Promise<GrantKey> {
 function checkProtocol(order: { readonly protocol: number }): void {
   const spoken: unknown = order?.protocol;
   if (spoken === PROTOCOL || (PROTOCOL > 1 && spoken === PROTOCOL - 1)) return;
-  throw new RefusalError('protocol_unsupported', `the order speaks protocol ${String(spoken).slice(0, 20)}; this agent speaks ${PROTOCOL}`);
+  throw new RefusalError(
+    'protocol_unsupported',
+    `the order speaks protocol ${String(spoken).slice(0, 20)}; this agent speaks ${PROTOCOL}`,
+  );
 }
 
 async function verifySignature(jws: unknown, type: string, keys: readonly GrantKey[]): Promise<Uint8Array> {
-  if (jws === undefined || jws === null || jws === '') throw new RefusalError('grant_missing', 'the order carries no signed grant');
+  if (jws === undefined || jws === null || jws === '')
+    throw new RefusalError('grant_missing', 'the order carries no signed grant');
   const header = readHeader(jws);
   for (const { key } of keys) {
     const verified = await compactVerify(jws as string, key, { algorithms: ['Ed25519'] }).catch(() => null);
     if (verified === null) continue;
     if (verified.protectedHeader.typ === type) return verified.payload;
-    throw new RefusalError('grant_malformed', `the order is of the type ${JSON.stringify(verified.protectedHeader.typ ?? '')}, not ${type}`);
+    throw new RefusalError(
+      'grant_malformed',
+      `the order is of the type ${JSON.stringify(verified.protectedHeader.typ ?? '')}, not ${type}`,
+    );
   }
   if (typeof header.kid === 'string' && !keys.some(({ thumbprint }) => thumbprint === header.kid)) {
-    throw new RefusalError('grant_unknown_key', 'the order is signed with a key that is not among coordinator.grant_keys of this agent');
+    throw new RefusalError(
+      'grant_unknown_key',
+      'the order is signed with a key that is not among coordinator.grant_keys of this agent',
+    );
   }
   throw new RefusalError('grant_signature', "the order's signature is not one of this agent's coordinators");
 }

@@ -50,7 +50,12 @@ const output = z.object({
 });
 const result = z.discriminatedUnion('status', [
   z.object({ status: z.literal('done'), output }),
-  z.object({ status: z.literal('failed'), code: z.enum(['exit', 'timeout', 'cancelled', 'spawn']), message: text, output }),
+  z.object({
+    status: z.literal('failed'),
+    code: z.enum(['exit', 'timeout', 'cancelled', 'spawn']),
+    message: text,
+    output,
+  }),
   z.object({ status: z.literal('unknown'), message: text }),
 ]);
 const ended = z.object({ result, from: instant, to: instant });

@@ -2,7 +2,16 @@ import { chmod, mkdir, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createOnce, isTemporary, LedgerError, readWhole, replaceFile } from './durable-file.ts';
 import { digestOf } from './digest.ts';
-import { type Attempt, beginRecord, endRecord, floorRecord, markRecord, type Begun, type Ended, type Refused } from './ledger-records.ts';
+import {
+  type Attempt,
+  beginRecord,
+  endRecord,
+  floorRecord,
+  markRecord,
+  type Begun,
+  type Ended,
+  type Refused,
+} from './ledger-records.ts';
 import type { ProcessMark } from './procfs.ts';
 
 /**
@@ -29,7 +38,12 @@ export type Ledger = {
 
 export type Entry =
   | { readonly kind: 'refused'; readonly record: Refused }
-  | { readonly kind: 'begun'; readonly record: Begun; readonly process: ProcessMark | null; readonly ended: Ended | null };
+  | {
+      readonly kind: 'begun';
+      readonly record: Begun;
+      readonly process: ProcessMark | null;
+      readonly ended: Ended | null;
+    };
 
 export type LedgerLimits = {
   /** Ended attempts are kept at least this long. */
@@ -59,9 +73,13 @@ export async function openLedger(stateDir: string, limits: LedgerLimits = DEFAUL
     const value = await readWhole(folder, name);
     if (value === undefined) return null;
     const record = parsed(beginRecord, value, name);
-    if (attemptKey(record.attempt) !== name) throw new LedgerError(`${join(folder, name)} is damaged: it speaks of another attempt`);
+    if (attemptKey(record.attempt) !== name)
+      throw new LedgerError(`${join(folder, name)} is damaged: it speaks of another attempt`);
     if (record.kind === 'refused') return { kind: 'refused', record };
-    const [mark, ended] = await Promise.all([readWhole(folder, `${name}.process`), readWhole(folder, `${name}.result`)]);
+    const [mark, ended] = await Promise.all([
+      readWhole(folder, `${name}.process`),
+      readWhole(folder, `${name}.result`),
+    ]);
     return {
       kind: 'begun',
       record,
@@ -115,11 +133,17 @@ async function prepareFolder(folder: string): Promise<void> {
     await chmod(folder, 0o700);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'error';
-    throw new LedgerError(`cannot use ${folder} as the ledger's folder (${code}); the agent must own its state_dir`, { cause: error });
+    throw new LedgerError(`cannot use ${folder} as the ledger's folder (${code}); the agent must own its state_dir`, {
+      cause: error,
+    });
   }
 }
 
-function parsed<T>(schema: { safeParse: (value: unknown) => { success: boolean; data?: T } }, value: unknown, name: string): T {
+function parsed<T>(
+  schema: { safeParse: (value: unknown) => { success: boolean; data?: T } },
+  value: unknown,
+  name: string,
+): T {
   const result = schema.safeParse(value);
   if (!result.success) throw new LedgerError(`ledger file ${name} is damaged: it does not hold what it should`);
   return result.data as T;
@@ -145,7 +169,9 @@ async function prunable(
   }
   closed.sort((a, b) => a.at - b.at);
   const surplus = names.length - limits.maxEntries;
-  return closed.filter(({ at }, index) => at < now - limits.keepMs || (index < surplus && at < now - limits.keepLeastMs));
+  return closed.filter(
+    ({ at }, index) => at < now - limits.keepMs || (index < surplus && at < now - limits.keepLeastMs),
+  );
 }
 
 /** The deciding file goes first: from then on the floor refuses what it refused. */
@@ -162,7 +188,9 @@ async function remove(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw new LedgerError(`cannot remove ${path} (${(error as NodeJS.ErrnoException).code ?? 'error'})`, { cause: error });
+    throw new LedgerError(`cannot remove ${path} (${(error as NodeJS.ErrnoException).code ?? 'error'})`, {
+      cause: error,
+    });
   }
 }
 

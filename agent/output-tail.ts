@@ -63,7 +63,8 @@ function firstMatch(text: Buffer, needles: readonly Buffer[], from: number): { a
   for (const needle of needles) {
     const at = text.indexOf(needle, from);
     if (at === -1) continue;
-    if (best === null || at < best.at || (at === best.at && needle.length > best.length)) best = { at, length: needle.length };
+    if (best === null || at < best.at || (at === best.at && needle.length > best.length))
+      best = { at, length: needle.length };
   }
   return best;
 }

@@ -66,7 +66,10 @@ type Job = OpenedOrder & { readonly attempt: Attempt; readonly signal: AbortSign
 
 export function createPerformer(setting: PerformerSetting): Performer {
   /** Orders of this process that are being answered, by attempt: a second delivery gets the first one's answer. */
-  const inFlight = new Map<string, { readonly nonce: string; readonly abort: AbortController; readonly answer: Promise<Performed> }>();
+  const inFlight = new Map<
+    string,
+    { readonly nonce: string; readonly abort: AbortController; readonly answer: Promise<Performed> }
+  >();
   return {
     async perform(opened, signal) {
       const { claims } = opened;
@@ -134,7 +137,10 @@ type Ready = { readonly action: Action; readonly prepared: PreparedAction; reado
 async function judge(setting: PerformerSetting, { claims, order }: Job): Promise<Ready> {
   const action = Object.hasOwn(ACTIONS, claims.action) ? ALL_ACTIONS.get(claims.action) : undefined;
   if (action === undefined) {
-    throw new RefusalError('action_unknown', `this agent (${setting.host.facts.agentVersion}) has no action ${JSON.stringify(claims.action)}`);
+    throw new RefusalError(
+      'action_unknown',
+      `this agent (${setting.host.facts.agentVersion}) has no action ${JSON.stringify(claims.action)}`,
+    );
   }
   const { args, secrets } = await fillSecrets(order.args, setting.secretsDir);
   setting.allow.check(action.name, args);
@@ -143,7 +149,9 @@ async function judge(setting: PerformerSetting, { claims, order }: Job): Promise
 
 /** The last looks before acting: a place, time, the brake. @throws RefusalError */
 async function enter(setting: PerformerSetting, job: Job, action: Action): Promise<() => void> {
-  const release = action.capped ? await setting.slots.take(Date.now() + job.claims.begin_by - job.now(), job.signal) : () => undefined;
+  const release = action.capped
+    ? await setting.slots.take(Date.now() + job.claims.begin_by - job.now(), job.signal)
+    : () => undefined;
   try {
     checkBeginBy(job.claims, job.now());
     await checkBrake(setting.brakeFile);
@@ -162,7 +170,9 @@ async function lookOnly(setting: PerformerSetting, job: Job): Promise<Performed>
   const from = Date.now();
   try {
     const run = actionRun(job, secrets, () => undefined);
-    const result: ActionEnd = job.claims.dry_run ? { status: 'done', output: await prepared.rehearse(run) } : await prepared.run(run);
+    const result: ActionEnd = job.claims.dry_run
+      ? { status: 'done', output: await prepared.rehearse(run) }
+      : await prepared.run(run);
     return { result: clean(result, secrets), from, to: Date.now(), repeated: false };
   } finally {
     release();
@@ -179,7 +189,10 @@ async function carryOut(setting: PerformerSetting, job: Job, abort: (reason: str
     const known = await attempts.stateOf(attempt);
     if (known.state !== 'none') return await onRecord(setting, job, known);
     if (claims.begin_by <= ledger.floor()) {
-      throw new RefusalError('grant_used', 'the order is older than what this host still has on record, and may have been used');
+      throw new RefusalError(
+        'grant_used',
+        'the order is older than what this host still has on record, and may have been used',
+      );
     }
     job.check();
     await closeEarlier(setting, job);
@@ -251,9 +264,11 @@ async function closeEarlier({ attempts, ledger }: PerformerSetting, { claims, at
   for (let earlier = attempt.attempt - 1; earlier >= 1; earlier -= 1) {
     const one = { ...attempt, attempt: earlier };
     let state = await attempts.stateOf(one);
-    if (state.state === 'none' && !(await ledger.take(one, fence(one, claims.begin_by, OVERTAKEN)))) state = await attempts.stateOf(one);
+    if (state.state === 'none' && !(await ledger.take(one, fence(one, claims.begin_by, OVERTAKEN))))
+      state = await attempts.stateOf(one);
     if (state.state !== 'running') continue;
-    const mayReplace = claims.supersedes !== null && earlier <= claims.supersedes && ACTIONS[claims.action]?.idempotent === true;
+    const mayReplace =
+      claims.supersedes !== null && earlier <= claims.supersedes && ACTIONS[claims.action]?.idempotent === true;
     if (mayReplace) await attempts.endEarly(one, 'superseded by a later attempt');
     if (mayReplace && (await attempts.stateOf(one)).state !== 'running') continue;
     throw new RefusalError('attempt_unsettled', `attempt ${earlier} of this step is still at work on this host`);
@@ -288,7 +303,11 @@ const noteProcess =
     });
   };
 
-function actionRun({ claims, attempt, signal }: Job, secrets: readonly string[], onSpawn: (mark: ProcessMark) => void): ActionRun {
+function actionRun(
+  { claims, attempt, signal }: Job,
+  secrets: readonly string[],
+  onSpawn: (mark: ProcessMark) => void,
+): ActionRun {
   const until = performance.now() + claims.timeout_ms;
   return {
     timeoutMs: claims.timeout_ms,
@@ -336,7 +355,12 @@ const RETRY_MS = 2000;
  * The end goes on record before it is answered. On a disk that takes nothing it is answered all the same, for it is known; the
  * attempt counts as running until the disk takes it.
  */
-async function putOnRecord(setting: PerformerSetting, attempt: Attempt, ended: Ended, recorded: () => void): Promise<Ended> {
+async function putOnRecord(
+  setting: PerformerSetting,
+  attempt: Attempt,
+  ended: Ended,
+  recorded: () => void,
+): Promise<Ended> {
   const { ledger, log } = setting;
   try {
     const first = await ledger.end(attempt, ended);
@@ -354,7 +378,11 @@ async function putOnRecord(setting: PerformerSetting, attempt: Attempt, ended: E
  * A refusal is an answer for ever (P2): it is on record before it is given, or the same order could act once its reason has gone.
  * @throws what is neither refusal nor failing ledger
  */
-async function refuseForEver({ ledger, attempts }: PerformerSetting, { claims, attempt }: Job, error: unknown): Promise<Performed> {
+async function refuseForEver(
+  { ledger, attempts }: PerformerSetting,
+  { claims, attempt }: Job,
+  error: unknown,
+): Promise<Performed> {
   const refusal = refusalOf(error);
   const performed: Performed = { result: refusal, from: null, to: Date.now(), repeated: false };
   if (refusal.code === 'grant_used' || refusal.code === 'ledger_failed') return performed;

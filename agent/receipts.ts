@@ -14,7 +14,11 @@ import {
 import { endWithin } from './output-tail.ts';
 
 /** This host's own proof of who it is, as it stands now; replaced when its files change. */
-export type OwnSvid = { readonly id: SpiffeId; /** Leaf first. */ readonly chainDer: readonly Uint8Array[]; readonly key: KeyObject };
+export type OwnSvid = {
+  readonly id: SpiffeId;
+  /** Leaf first. */ readonly chainDer: readonly Uint8Array[];
+  readonly key: KeyObject;
+};
 export type SvidHolder = { readonly current: () => OwnSvid };
 
 /** Signs this agent's answers as compact JWS that carry the certificate chain. */
@@ -45,7 +49,9 @@ function algorithmOf(key: KeyObject): string {
   const byCurve: Readonly<Record<string, string>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' };
   const algorithm = key.asymmetricKeyType === 'ec' ? byCurve[key.asymmetricKeyDetails?.namedCurve ?? ''] : undefined;
   if (algorithm !== undefined) return algorithm;
-  throw new Error(`the SVID's key is ${key.asymmetricKeyType ?? 'unknown'}; receipts are signed with P-256, P-384, P-521, RSA or Ed25519`);
+  throw new Error(
+    `the SVID's key is ${key.asymmetricKeyType ?? 'unknown'}; receipts are signed with P-256, P-384, P-521, RSA or Ed25519`,
+  );
 }
 
 const MESSAGE_BYTES = 1024;
@@ -73,7 +79,9 @@ function boundedOutput(output: ActionOutput): ActionOutput {
   const facts = Object.entries(output.facts).slice(0, MAX_FACTS);
   return {
     ...output,
-    facts: Object.fromEntries(facts.map(([name, value]) => [name, typeof value === 'string' ? boundedText(value, FACT_BYTES) : value])),
+    facts: Object.fromEntries(
+      facts.map(([name, value]) => [name, typeof value === 'string' ? boundedText(value, FACT_BYTES) : value]),
+    ),
     tail: output.tail === null ? null : endWithin(output.tail, TAIL_BYTES),
   };
 }

@@ -13,7 +13,10 @@ const MAX_BYTES = 64 * 1024;
  * Fills `${secret.NAME}` from one file each under `secretsDir`, without one trailing newline.
  * @throws RefusalError `args_invalid`; no message holds a value.
  */
-export async function fillSecrets(args: Readonly<Record<string, ArgValue>>, secretsDir: string | null): Promise<FilledArgs> {
+export async function fillSecrets(
+  args: Readonly<Record<string, ArgValue>>,
+  secretsDir: string | null,
+): Promise<FilledArgs> {
   const values = new Map<string, string>();
   for (const name of secretNames(Object.values(args))) values.set(name, await readSecret(name, secretsDir));
   const filled = Object.fromEntries(Object.entries(args).map(([name, value]) => [name, fill(value, values)]));

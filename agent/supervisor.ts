@@ -4,7 +4,10 @@ import type { TemporalConfig } from '../config/connections.ts';
 import { openSession, type SessionSetting, type TemporalSession } from './temporal-session.ts';
 
 /** How the agent stands with Temporal. */
-export type ConnectionState = { readonly connected: boolean; /** Why not, or why not before. */ readonly lastError: string | null };
+export type ConnectionState = {
+  readonly connected: boolean;
+  /** Why not, or why not before. */ readonly lastError: string | null;
+};
 
 export type Supervisor = {
   readonly state: () => ConnectionState;
@@ -114,7 +117,8 @@ function waitAfter(failures: number): number {
 /** What was tried, where, and why it failed. */
 function sayError(error: unknown, { address, agentsNamespace }: TemporalConfig): string {
   const causes: string[] = [];
-  for (let cause: unknown = error; cause instanceof Error && causes.length < 3; cause = cause.cause) causes.push(cause.message);
+  for (let cause: unknown = error; cause instanceof Error && causes.length < 3; cause = cause.cause)
+    causes.push(cause.message);
   const why = causes.length === 0 ? String(error) : causes.join(': ');
   return `cannot reach Temporal at ${address}, namespace "${agentsNamespace}": ${why}`;
 }

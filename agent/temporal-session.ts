@@ -101,7 +101,9 @@ type Tls = Exclude<NativeConnectionOptions['tls'], boolean | null | undefined>;
 
 async function tlsOptions({ tls }: TemporalConfig): Promise<false | Tls> {
   if (tls === null) return false;
-  const [ca, crt, key] = await Promise.all([tls.ca, tls.certificate, tls.key].map((file) => (file === null ? null : readFile(file))));
+  const [ca, crt, key] = await Promise.all(
+    [tls.ca, tls.certificate, tls.key].map((file) => (file === null ? null : readFile(file))),
+  );
   return {
     ...(tls.serverName !== null && { serverNameOverride: tls.serverName }),
     ...(ca && { serverRootCACertificate: ca }),

@@ -83,6 +83,9 @@ export function endOf(end: ProcessEnd, program: string, timeoutMs: number, facts
       return failed('cancelled', `${program} was ended with its process group before it was done`);
     case 'exit':
       if (end.exitCode === 0) return { status: 'done', output };
-      return failed('exit', `${program} ended with ${end.exitSignal === null ? `exit code ${end.exitCode}` : `signal ${end.exitSignal}`}`);
+      return failed(
+        'exit',
+        `${program} ended with ${end.exitSignal === null ? `exit code ${end.exitCode}` : `signal ${end.exitSignal}`}`,
+      );
   }
 }

@@ -15,7 +15,8 @@ export const exec: Action = {
   prepare(args, host) {
     const { command: name, ...inputs } = check(args);
     const definition = host.commands.get(String(name));
-    if (definition === undefined) throw refuse(`this host defines no command ${JSON.stringify(name)} in its actions_dir`);
+    if (definition === undefined)
+      throw refuse(`this host defines no command ${JSON.stringify(name)} in its actions_dir`);
     const argv = fillArgv(definition, checkInputs(definition, inputs));
     const line: CommandLine = {
       argv,
@@ -45,7 +46,9 @@ function checkInputs(definition: CommandDefinition, given: Readonly<Record<strin
   for (const name of Object.keys(given)) {
     if (declared.has(name)) continue;
     const takes = declared.size === 0 ? 'no inputs' : [...declared].join(', ');
-    throw refuse(`command ${definition.name} does not declare the input ${JSON.stringify(name.slice(0, 64))}; it takes ${takes}`);
+    throw refuse(
+      `command ${definition.name} does not declare the input ${JSON.stringify(name.slice(0, 64))}; it takes ${takes}`,
+    );
   }
   return new Map(
     definition.inputs.map(({ name, pattern }) => {

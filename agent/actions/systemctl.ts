@@ -31,7 +31,9 @@ export async function readUnit(host: ActionHost, unit: string): Promise<UnitStat
     cwd: '/',
     maxBuffer: 64 * 1024,
   });
-  const lines = stdout.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)] as const);
+  const lines = stdout
+    .split('\n')
+    .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)] as const);
   const values = new Map(lines);
   if (!values.has('ActiveState')) throw new Error('systemctl show gave no ActiveState');
   return Object.fromEntries(PROPERTIES.map((name) => [name, values.get(name) ?? ''])) as UnitState;
@@ -50,7 +52,9 @@ const FACT_NAMES: Readonly<Record<string, (typeof PROPERTIES)[number]>> = {
 export function unitFacts(state: UnitState | null, prefix = ''): Record<string, Scalar> {
   if (state === null) return {};
   const value = (text: string): Scalar => (/^\d{1,15}$/.test(text) ? Number(text) : text.slice(0, 128));
-  return Object.fromEntries(Object.entries(FACT_NAMES).map(([fact, property]) => [prefix + fact, value(state[property])]));
+  return Object.fromEntries(
+    Object.entries(FACT_NAMES).map(([fact, property]) => [prefix + fact, value(state[property])]),
+  );
 }
 
 const tryRead = (host: ActionHost, unit: string): Promise<UnitState | null> => readUnit(host, unit).catch(() => null);

@@ -26,6 +26,11 @@ async function status(host: ActionHost, unit: string): Promise<ActionEnd> {
     return { status: 'failed', code: 'exit', message: `this host has no unit ${unit}`, output };
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code ?? 'error';
-    return { status: 'failed', code: 'spawn', message: `systemctl show gave no answer (${why})`, output: factsOnly({ unit }) };
+    return {
+      status: 'failed',
+      code: 'spawn',
+      message: `systemctl show gave no answer (${why})`,
+      output: factsOnly({ unit }),
+    };
   }
 }
