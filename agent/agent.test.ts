@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import temporalProto from '@temporalio/proto';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { AgentConfig, CommandDefinition } from '../config/agent.ts';
@@ -24,6 +25,7 @@ import { startAgent } from './agent.ts';
 import { readProcess } from './procfs.ts';
 import { installTemporalRuntime } from './temporal-runtime.ts';
 
+const { temporal: temporalApi } = temporalProto;
 const log = pino({ level: process.env['FETTLE_TEST_LOG'] ?? 'silent' });
 let temporal: TemporalServer;
 let bench: AgentBench;
@@ -97,7 +99,7 @@ describe('an agent on its queues', () => {
       const { pollers } = await sender.client.workflowService.describeTaskQueue({
         namespace: AGENTS_NAMESPACE,
         taskQueue: { name: 'dc1/general' },
-        taskQueueType: 2,
+        taskQueueType: temporalApi.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
       });
       return pollers?.some(({ identity }) => identity === 'fettle-agent/dc1/web/web-1');
     });

@@ -167,7 +167,7 @@ async function readKey(pem: string, index: number): Promise<GrantKey> {
     throw refuse('cannot be read', error);
   }
   if (key.asymmetricKeyType !== 'ed25519') throw refuse(`is of the kind ${key.asymmetricKeyType ?? 'unknown'}`);
-  return { key, thumbprint: await calculateJwkThumbprint(key.export({ format: 'jwk' }) as { kty: string }) };
+  return { key, thumbprint: await calculateJwkThumbprint(key.export({ format: 'jwk' })) };
 }
 
 function checkProtocol(order: { readonly protocol: number }): void {

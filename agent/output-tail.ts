@@ -20,7 +20,7 @@ export function createOutputTail(secrets: readonly string[]) {
     stream(): (chunk: Buffer) => void {
       const redactor = createRedactor(secrets, keep);
       redactors.push(redactor);
-      return redactor.write;
+      return (chunk) => redactor.write(chunk);
     },
     /** Call once, when all streams have ended. */
     finish(): OutputSummary {

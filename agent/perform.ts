@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { ACTIONS, type ActionOrder, type ActionResult, type Args, type GrantClaims } from '../workflows/contract.ts';
+import { ACTIONS, type ActionOrder, type ActionResult, type GrantClaims } from '../workflows/contract.ts';
 import { ALL_ACTIONS } from './actions/all-actions.ts';
 import type { Action, ActionEnd, ActionHost, ActionRun, PreparedAction } from './actions/action.ts';
 import type { ActionSlots } from './action-slots.ts';
@@ -368,7 +368,9 @@ async function putOnRecord(
     return first;
   } catch (error) {
     log.error({ ...attempt, error: (error as Error).message }, 'cannot record the end of an action; trying again');
-    const again = (): unknown => setTimeout(() => ledger.end(attempt, ended).then(recorded, again), RETRY_MS).unref();
+    const again = (): void => {
+      setTimeout(() => void ledger.end(attempt, ended).then(recorded, again), RETRY_MS).unref();
+    };
     again();
     return ended;
   }

@@ -135,11 +135,13 @@ const GONE = 0;
 
 /** The pipes may be held open by a process that left the group, such as a daemon: what has arrived by then is the output. */
 async function drained(child: Child): Promise<void> {
-  const ended = [child.stdout, child.stderr].map((pipe) =>
-    pipe.readableEnded || pipe.destroyed ? undefined : new Promise((resolve) => pipe.once('close', resolve)),
-  );
-  await Promise.race([Promise.all(ended), sleep(DRAIN_MS, undefined, { ref: false })]);
+  const ended = Promise.all([closed(child.stdout), closed(child.stderr)]);
+  await Promise.race([ended, sleep(DRAIN_MS, undefined, { ref: false })]);
   child.stdout.destroy();
   child.stderr.destroy();
 }
 const DRAIN_MS = 1000;
+
+async function closed(pipe: Readable): Promise<void> {
+  if (!pipe.closed) await new Promise((resolve) => pipe.once('close', resolve));
+}

@@ -49,10 +49,7 @@ export async function openSession(setting: SessionSetting): Promise<TemporalSess
   const runs = workers.map((worker) => worker.run());
   // One failed Worker ends the others: an agent that hears a third of its orders only looks healthy.
   for (const run of runs) run.catch(end);
-  const over = Promise.allSettled(runs).then((results) => {
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-  });
+  const over = endOfAll(runs);
   over.catch(() => undefined);
   return {
     over,
@@ -71,6 +68,12 @@ export async function openSession(setting: SessionSetting): Promise<TemporalSess
     },
     close: () => connection.close(),
   };
+}
+
+/** Waits for all, also when one failed: what runs under the others is not to be left behind. */
+async function endOfAll(runs: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(runs)).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 async function createWorkers(connection: NativeConnection, setting: SessionSetting): Promise<Worker[]> {
@@ -101,15 +104,15 @@ type Tls = Exclude<NativeConnectionOptions['tls'], boolean | null | undefined>;
 
 async function tlsOptions({ tls }: TemporalConfig): Promise<false | Tls> {
   if (tls === null) return false;
-  const [ca, crt, key] = await Promise.all(
-    [tls.ca, tls.certificate, tls.key].map((file) => (file === null ? null : readFile(file))),
-  );
+  const [ca, crt, key] = await Promise.all([tls.ca, tls.certificate, tls.key].map((file) => readOptional(file)));
   return {
     ...(tls.serverName !== null && { serverNameOverride: tls.serverName }),
     ...(ca && { serverRootCACertificate: ca }),
     ...(crt && key && { clientCertPair: { crt, key } }),
   };
 }
+
+const readOptional = async (file: string | null): Promise<Buffer | null> => (file === null ? null : readFile(file));
 
 async function readApiKey({ apiKeyFile }: TemporalConfig): Promise<string | null> {
   if (apiKeyFile === null) return null;

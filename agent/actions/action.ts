@@ -74,18 +74,14 @@ export function endOf(end: ProcessEnd, program: string, timeoutMs: number, facts
     message,
     output,
   });
-  switch (end.how) {
-    case 'spawn':
-      return failed('spawn', `${program} could not be started: ${end.spawnError}`);
-    case 'timeout':
-      return failed('timeout', `${program} had not ended after ${timeoutMs} ms and was ended with its process group`);
-    case 'cancelled':
-      return failed('cancelled', `${program} was ended with its process group before it was done`);
-    case 'exit':
-      if (end.exitCode === 0) return { status: 'done', output };
-      return failed(
-        'exit',
-        `${program} ended with ${end.exitSignal === null ? `exit code ${end.exitCode}` : `signal ${end.exitSignal}`}`,
-      );
+  if (end.how === 'spawn') return failed('spawn', `${program} could not be started: ${end.spawnError}`);
+  if (end.how === 'timeout') {
+    return failed('timeout', `${program} had not ended after ${timeoutMs} ms and was ended with its process group`);
   }
+  if (end.how === 'cancelled') {
+    return failed('cancelled', `${program} was ended with its process group before it was done`);
+  }
+  if (end.exitCode === 0) return { status: 'done', output };
+  const ending = end.exitSignal === null ? `exit code ${end.exitCode}` : `signal ${end.exitSignal}`;
+  return failed('exit', `${program} ended with ${ending}`);
 }
