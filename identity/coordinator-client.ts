@@ -223,7 +223,7 @@ async function* streamEvents(calls: Calls, id: string, options?: CallOptions): A
 
 /** @throws ApiError 422 when it cannot be an id: it would only be refused as a bad path */
 function executionPath(id: string): string {
-  if (/^[A-Za-z0-9._:@-]{1,300}$/.test(id) && !id.includes('..')) return `/v1/executions/${id}`;
+  if (/^[A-Za-z0-9._:-]{1,300}$/.test(id) && !id.includes('..')) return `/v1/executions/${id}`;
   throw new ApiError(
     422,
     'bad_execution_id',

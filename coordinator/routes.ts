@@ -1,0 +1,189 @@
+import type { ApiDecision } from '../workflows/api.ts';
+import { eventResponse } from './http/event-response.ts';
+import { retryAfter } from './http/failure.ts';
+import { route, type Route, type RouteAnswer } from './http/route.ts';
+import {
+  cancelSchema,
+  decisionSchema,
+  emptyQuerySchema,
+  episodeAnswerSchema,
+  episodeReportSchema,
+  errorSchema,
+  eventSchema,
+  executionDetailSchema,
+  executionQuerySchema,
+  executionSchema,
+  healthSchema,
+  nodeSchema,
+  requestSchema,
+  statusSchema,
+  workflowSchema,
+} from './http/schemas.ts';
+import { ApiFailure } from './service.ts';
+import { z } from '@hono/zod-openapi';
+
+const ok = (description: string, schema: RouteAnswer['schema'], type?: string): RouteAnswer => ({
+  description,
+  schema,
+  ...(type === undefined ? {} : { type }),
+});
+const failure = (description: string): RouteAnswer => ({ description, schema: errorSchema });
+const NOT_FOUND = failure('there is no such thing');
+const UNAVAILABLE = failure('cannot be answered now; `Retry-After` says when to ask again');
+const read = { method: 'GET', verb: null, speaksForSource: false, body: null, query: emptyQuerySchema } as const;
+
+/**
+ * Every route there is, beside the permission it needs. Routing, the OpenAPI document and the access test all walk this table.
+ * A `route_rule` must open each of them, these of health and metrics included.
+ */
+export const ROUTES: readonly Route[] = [
+  route({
+    method: 'POST',
+    path: '/v1/requests',
+    summary: 'Ask for a workflow to be run on a target',
+    verb: 'run',
+    speaksForSource: true,
+    body: requestSchema,
+    query: emptyQuerySchema,
+    answers: {
+      201: ok('admitted and started; `Location` names the execution', decisionSchema),
+      200: ok('duplicate: this fault or request was admitted before', decisionSchema),
+      409: ok('refused, with every reason', z.union([decisionSchema, errorSchema])),
+      404: NOT_FOUND,
+      410: failure('the evidence or the request is too old'),
+      422: failure('arguments or target do not fit the workflow'),
+      503: UNAVAILABLE,
+    },
+    handle: async ({ service, caller, body }) => decisionResponse(await service.request(caller, body)),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/episodes',
+    summary: 'Say that a fault is still seen, or is over; runs nothing',
+    verb: null,
+    speaksForSource: true,
+    body: episodeReportSchema,
+    query: emptyQuerySchema,
+    answers: { 200: ok('noted', episodeAnswerSchema), 503: UNAVAILABLE },
+    handle: async ({ service, caller, body }) => json(await service.reportEpisode(caller, body)),
+  }),
+  route({
+    ...read,
+    path: '/v1/executions',
+    summary: 'Executions, newest first',
+    query: executionQuerySchema,
+    answers: { 200: ok('the executions', z.array(executionSchema)), 503: UNAVAILABLE },
+    handle: async ({ service, query }) => json(await service.listExecutions(query)),
+  }),
+  route({
+    ...read,
+    path: '/v1/executions/{id}',
+    summary: 'One execution: steps, evidence, outcome and its story',
+    answers: { 200: ok('the execution', executionDetailSchema), 404: NOT_FOUND, 503: UNAVAILABLE },
+    handle: async ({ service, id }) => json(await service.getExecution(id)),
+  }),
+  route({
+    ...read,
+    path: '/v1/executions/{id}/events',
+    summary: 'The story of an execution so far and as it happens, as server-sent events',
+    answers: {
+      200: ok(
+        '`data` is an Event, `id` counts from 1; `event: end` when the execution has closed',
+        eventSchema,
+        'text/event-stream',
+      ),
+      404: NOT_FOUND,
+      503: UNAVAILABLE,
+    },
+    handle: async ({ service, id, closing, lastEventId, onError }) => {
+      // Asked first, so that an execution that does not exist is a 404 and not a broken stream.
+      await service.getExecution(id);
+      return eventResponse({ events: (signal) => service.executionEvents(id, signal), closing, lastEventId, onError });
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/executions/{id}/cancel',
+    summary: 'Cancel an execution: its action is ended, settled and undone',
+    verb: 'cancel',
+    speaksForSource: false,
+    body: cancelSchema,
+    query: emptyQuerySchema,
+    answers: {
+      200: ok('the execution, being cancelled', executionSchema),
+      404: NOT_FOUND,
+      409: failure('it has closed already'),
+      503: UNAVAILABLE,
+    },
+    handle: async ({ service, caller, id, body }) => json(await service.cancelExecution(caller, id, body.reason)),
+  }),
+  route({
+    ...read,
+    path: '/v1/nodes',
+    summary: 'The fleet as it is seen now',
+    answers: { 200: ok('the nodes', z.array(nodeSchema)), 503: UNAVAILABLE },
+    handle: async ({ service }) => json(await service.nodes()),
+  }),
+  route({
+    ...read,
+    path: '/v1/workflows',
+    summary: 'The workflows that can be asked for, with their inputs and limits',
+    answers: { 200: ok('the workflows', z.array(workflowSchema)) },
+    handle: async ({ service }) => json(await service.workflows()),
+  }),
+  route({
+    ...read,
+    path: '/v1/status',
+    summary: 'How this coordinator, its gate and its fleet are',
+    answers: { 200: ok('the status', statusSchema) },
+    handle: async ({ service }) => json(await service.status()),
+  }),
+  route({
+    ...read,
+    path: '/v1/openapi.json',
+    summary: 'This document',
+    answers: { 200: ok('OpenAPI 3.1', z.record(z.string(), z.unknown())) },
+    handle: ({ openApi }) => Promise.resolve(json(openApi())),
+  }),
+  route({
+    ...read,
+    path: '/metrics',
+    summary: 'Metrics for Prometheus',
+    answers: { 200: ok('all metrics', z.string(), 'text/plain') },
+    handle: async ({ metrics }) =>
+      new Response(await metrics(), { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } }),
+  }),
+  route({
+    ...read,
+    path: '/healthz',
+    summary: 'Whether this process answers at all',
+    answers: { 200: ok('it does', healthSchema) },
+    handle: () => Promise.resolve(json({ status: 'ok' })),
+  }),
+  route({
+    ...read,
+    path: '/readyz',
+    summary: 'Whether requests can be decided here now',
+    answers: { 200: ok('they can', healthSchema), 503: UNAVAILABLE },
+    handle: async ({ service }) => {
+      const why = await service.notReady();
+      if (why !== null) throw new ApiFailure(503, 'not_ready', why, { retryAfterS: 5 });
+      return json({ status: 'ok' });
+    },
+  }),
+];
+
+function decisionResponse(decision: ApiDecision): Response {
+  if (decision.decision === 'refused') {
+    const waits = decision.reasons.map((reason) => reason.retry_after_s);
+    const known = waits.filter((wait) => wait !== null);
+    // Every limit must be free, so the longest wait counts; one that nobody knows makes the whole unknown.
+    const header = waits.length > 0 && known.length === waits.length ? retryAfter(Math.max(...known)) : {};
+    return json(decision, 409, header);
+  }
+  const headers = { location: `/v1/executions/${decision.execution}` };
+  return json(decision, decision.decision === 'admitted' ? 201 : 200, headers);
+}
+
+const json = (value: unknown, status = 200, headers: Record<string, string> = {}): Response =>
+  new Response(JSON.stringify(value), { status, headers: { ...headers, 'content-type': 'application/json' } });
