@@ -48,7 +48,7 @@ export async function claimNode(courier: Courier, input: ActInput, trustDomain: 
       2 * ANSWER_MS + 1_000,
     );
   } catch (error) {
-    courier.log.warn({ err: error, queue, execution: input.execution }, 'nobody claimed the step');
+    courier.log.warn({ error, queue, execution: input.execution }, 'nobody claimed the step');
     return null;
   }
   try {
@@ -58,7 +58,7 @@ export async function claimNode(courier: Courier, input: ActInput, trustDomain: 
   } catch (error) {
     if (!(error instanceof ReceiptError)) throw error;
     courier.onForgery(queue);
-    courier.log.error({ alarm: 'claim', err: error, queue, execution: input.execution }, 'a claim does not check');
+    courier.log.error({ alarm: 'claim', error, queue, execution: input.execution }, 'a claim does not check');
     return null;
   }
 }

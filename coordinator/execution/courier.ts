@@ -74,7 +74,7 @@ export async function runAction(courier: Courier, order: Order, signal: AbortSig
         cancelled = true;
         handle
           .cancel('the execution was cancelled')
-          .catch((error: unknown) => courier.log.warn({ err: error, id }, 'cannot cancel'));
+          .catch((error: unknown) => courier.log.warn({ error, id }, 'cannot cancel'));
       };
       if (signal.aborted) cancel();
       signal.addEventListener('abort', cancel, { once: true });
@@ -177,7 +177,7 @@ async function receiptOf(courier: Courier, order: Order, grant: string, answer: 
 function alarm(courier: Courier, order: Order, error: ReceiptError): Sent {
   courier.onForgery(order.agent);
   courier.log.error(
-    { alarm: 'receipt', err: error, execution: order.execution, step: order.step, agent: order.agent },
+    { alarm: 'receipt', error, execution: order.execution, step: order.step, agent: order.agent },
     'a receipt does not check',
   );
   return { status: 'unknown', why: `the receipt does not check: ${error.message}`, delivered: true };

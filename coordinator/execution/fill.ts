@@ -9,17 +9,18 @@ type Part = string | { readonly ref: string };
 
 const isTemplate = (value: ArgValue): value is Template => typeof value === 'object' && 'template' in value;
 
+const isList = (value: ArgValue): value is readonly ArgValue[] => Array.isArray(value);
+
 /** An argument with all but its secrets filled in. A template that is one reference alone keeps the referenced value's type. */
 export function fillArg(value: ArgValue, plan: Plan): ArgValue {
-  if (Array.isArray(value)) return value.map((item) => fillArg(item as ArgValue, plan));
-  if (!isTemplate(value as ArgValue)) return value;
-  const parts = (value as Template).template;
+  if (isList(value)) return value.map((item) => fillArg(item, plan));
+  if (!isTemplate(value)) return value;
+  const parts = value.template;
   const [only] = parts;
-  if (parts.length === 1 && only !== undefined && typeof only !== 'string' && !isSecret(only))
-    return lookUp(only.ref, plan);
-  const filled = parts.map((part) => (typeof part === 'string' || isSecret(part) ? part : asText(part.ref, plan)));
-  if (filled.some((part) => typeof part !== 'string')) return { template: filled };
-  return filled.join('');
+  if (parts.length === 1 && only !== undefined && typeof only !== 'string' && !isSecret(only)) return lookUp(only.ref, plan);
+  const template = parts.map((part) => (typeof part === 'string' || isSecret(part) ? part : asText(part.ref, plan)));
+  const texts = template.filter((part) => typeof part === 'string');
+  return texts.length === template.length ? texts.join('') : { template };
 }
 
 export const fillArgs = (args: Readonly<Record<string, ArgValue>>, plan: Plan): Record<string, ArgValue> =>

@@ -1,4 +1,5 @@
 /** Checks what agents sign. An answer that does not check is an alarm, and counts as unknown (docs/protocol.md §5.6). */
+import type { z } from 'zod';
 import { compactVerify, decodeProtectedHeader } from 'jose';
 import { verifySvidChain } from '../../identity/svid.ts';
 import type { TrustBundles } from '../../identity/trust-bundle.ts';
@@ -7,11 +8,11 @@ import {
   CLAIM_TYPE,
   RECEIPT_TYPE,
   SETTLEMENT_TYPE,
-  type ClaimedClaims,
   type ReceiptClaims,
   type SettlementClaims,
 } from '../../workflows/contract.ts';
 import { sha256 } from '../digest.ts';
+import { claimedClaims, receiptClaims, settlementClaims } from './signed-claims.ts';
 
 export class ReceiptError extends Error {
   override readonly name = 'ReceiptError';
@@ -23,12 +24,13 @@ export type AgentBundle = () => TrustBundles;
 const MAX_BYTES = 64 * 1024;
 const ALGORITHMS = ['ES256', 'ES384', 'RS256', 'PS256'];
 
-async function verifySigned(
+async function verifySigned<T>(
   jws: unknown,
   typ: string,
+  shape: z.ZodType<T>,
   bundle: AgentBundle,
   at: Date,
-): Promise<{ signer: SpiffeId; payload: unknown }> {
+): Promise<{ signer: SpiffeId; claims: T }> {
   if (typeof jws !== 'string' || jws.length > MAX_BYTES) throw new ReceiptError('not a signed answer');
   try {
     const header = decodeProtectedHeader(jws);
@@ -36,7 +38,9 @@ async function verifySigned(
     const chain = (header.x5c ?? []).map((der) => Buffer.from(der, 'base64'));
     const svid = verifySvidChain(chain, bundle(), at);
     const { payload } = await compactVerify(jws, svid.publicKey, { algorithms: ALGORITHMS });
-    return { signer: svid.id, payload: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload)) };
+    const claims = shape.safeParse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload)));
+    if (!claims.success) throw new ReceiptError('its content is not what an agent signs');
+    return { signer: svid.id, claims: claims.data };
   } catch (cause) {
     if (cause instanceof ReceiptError) throw cause;
     throw new ReceiptError(`its signature does not check: ${cause instanceof Error ? cause.message : String(cause)}`, {
@@ -65,8 +69,7 @@ export async function checkReceipt(
   bundle: AgentBundle,
   at: Date,
 ): Promise<ReceiptClaims> {
-  const { signer, payload } = await verifySigned(jws, RECEIPT_TYPE, bundle, at);
-  const claims = payload as ReceiptClaims;
+  const { signer, claims } = await verifySigned(jws, RECEIPT_TYPE, receiptClaims, bundle, at);
   expect('agent', signer.text, expected.signer);
   expect('execution', claims.execution, expected.execution);
   expect('step', claims.step, expected.step);
@@ -83,8 +86,7 @@ export async function checkSettlement(
   bundle: AgentBundle,
   at: Date,
 ): Promise<SettlementClaims> {
-  const { signer, payload } = await verifySigned(jws, SETTLEMENT_TYPE, bundle, at);
-  const claims = payload as SettlementClaims;
+  const { signer, claims } = await verifySigned(jws, SETTLEMENT_TYPE, settlementClaims, bundle, at);
   expect('agent', signer.text, expected.signer);
   expect('execution', claims.execution, expected.execution);
   expect('step', claims.step, expected.step);
@@ -94,7 +96,7 @@ export async function checkSettlement(
 
 /** Who claims; whether its SVID fits the queue is for the caller to judge. @throws ReceiptError */
 export async function checkClaim(jws: unknown, nonce: string, bundle: AgentBundle, at: Date): Promise<SpiffeId> {
-  const { signer, payload } = await verifySigned(jws, CLAIM_TYPE, bundle, at);
-  expect('question', (payload as ClaimedClaims).nonce, nonce);
+  const { signer, claims } = await verifySigned(jws, CLAIM_TYPE, claimedClaims, bundle, at);
+  expect('question', claims.nonce, nonce);
   return signer;
 }

@@ -44,7 +44,7 @@ export async function settle(courier: Courier, doubt: Doubt, signal: AbortSignal
     } catch (error) {
       if (error instanceof ReceiptError) courier.onForgery(doubt.agent);
       why = error instanceof Error ? error.message : String(error);
-      courier.log.debug({ err: error, execution: doubt.execution, step: doubt.step }, 'settle unanswered');
+      courier.log.debug({ error, execution: doubt.execution, step: doubt.step }, 'settle unanswered');
     }
     const givenUp = !doubt.delivered && tries >= TRIES_UNDELIVERED;
     if (givenUp || Date.now() > doubt.busyUntil)

@@ -6,7 +6,7 @@ import { ask } from './ask.ts';
 import { definitions } from './definitions.ts';
 import { resolved, seen, trimEpisodes } from './episodes.ts';
 import { free, permit, release, result, started } from './leases.ts';
-import { REMEMBER_MS, type Answer, type Ask, type Operation } from './operations.ts';
+import { REMEMBER_MS, type Answer, type Operation } from './operations.ts';
 import { pause, resume } from './pauses.ts';
 import type { GateState } from './state.ts';
 
@@ -72,7 +72,7 @@ function repeat(answer: Answer, plan: string | null, operation: Operation): Answ
 }
 
 function remember(state: GateState, operation: Operation, answer: Answer): void {
-  const plan = operation.op === 'ask' ? (operation as Ask).p : null;
+  const plan = operation.op === 'ask' ? operation.p : null;
   state.remembered.set(operation.id, { at: operation.at, plan, answer });
 }
 

@@ -119,11 +119,14 @@ export function scopeKey(scope: Scope, target: TargetRef): string {
   if (scope === 'node') return `n:${target.n ?? ''}`;
   if (scope === 'node_type') return `y:${target.y ?? ''}`;
   if (scope === 'datacenter') return `c:${target.c ?? ''}`;
-  if (scope === 'target')
-    return `t:${target.k}:${[target.n, target.y, target.c].filter((part) => part !== undefined).join('/')}`;
+  if (scope === 'target') return `t:${target.k}:${targetKey(target)}`;
   const label = scope.slice('label:'.length);
   return `l:${label}=${target.l?.[label] ?? ''}`;
 }
+
+/** A node is itself whatever its type; a node type may be meant in one datacenter or in all. */
+const targetKey = ({ k, n, y, c }: TargetRef): string =>
+  k === 'n' ? (n ?? '') : k === 'y' ? [y, c].filter((part) => part !== undefined).join('/') : (c ?? '');
 
 const scopesOf = (limits: readonly LimitRef[]): readonly Scope[] => [...new Set(limits.map((limit) => limit.s))].sort();
 

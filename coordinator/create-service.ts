@@ -1,0 +1,130 @@
+/** The service behind the API, made of the coordinator's parts. */
+import type { AccessConfig } from '../config/coordinator.ts';
+import type { ApiNode, ApiStatus, ApiWorkflow } from '../workflows/api.ts';
+import type { TaskQueueTarget, WorkflowDefinition } from '../workflows/contract.ts';
+import { mayDo } from './access.ts';
+import type { Admission } from './admission.ts';
+import type { Executions } from './executions.ts';
+import type { Fleet } from './fleet.ts';
+import type { GateClient } from './gate/gate-client.ts';
+import { ApiFailure, type Caller, type CoordinatorService } from './service.ts';
+import { isNotFound, type Temporal } from './temporal.ts';
+
+export type ServiceParts = {
+  readonly name: string;
+  readonly version: string;
+  readonly domain: string;
+  readonly temporalAddress: string;
+  readonly temporal: Temporal;
+  readonly gate: GateClient;
+  readonly fleet: Fleet;
+  readonly admission: Admission;
+  readonly executions: Executions;
+  readonly access: () => AccessConfig;
+  readonly definitions: () => readonly WorkflowDefinition[];
+  readonly configStatus: () => ApiStatus['config'];
+  /** What is not as safe as it could be, for `/v1/status` and the log at start. */
+  readonly warnings: () => readonly string[];
+  readonly workersRunning: () => boolean;
+};
+
+export function createService(parts: ServiceParts): CoordinatorService {
+  const { admission, executions } = parts;
+  return {
+    request: admission.request,
+    reportEpisode: admission.reportEpisode,
+    listExecutions: executions.list,
+    getExecution: executions.get,
+    executionEvents: executions.events,
+    cancelExecution: async (caller, id, reason) => {
+      await authoriseCancel(parts, caller, id);
+      return executions.cancel(id, reason);
+    },
+    nodes: () => nodes(parts.fleet),
+    workflows: () => Promise.resolve(parts.definitions().map(toApiWorkflow)),
+    status: () => status(parts),
+    notReady: () => notReady(parts),
+  };
+}
+
+async function authoriseCancel(parts: ServiceParts, caller: Caller, id: string): Promise<void> {
+  const execution = await parts.executions.get(id);
+  const nodeTypes = execution.node_type === null ? [] : [execution.node_type];
+  const allowed = mayDo(parts.access(), caller, 'cancel', { workflow: execution.workflow, nodeTypes });
+  if (!allowed.allowed) throw new ApiFailure(403, 'not_allowed', allowed.reason);
+}
+
+async function nodes(fleet: Fleet): Promise<ApiNode[]> {
+  const view = await fleet.view();
+  if (view.state === 'unreachable') throw new ApiFailure(503, 'fleet_unreachable', 'Temporal does not answer who is alive', { retryAfterS: 5 });
+  return [...view.nodes.values()]
+    .flat()
+    .map((node) => ({
+      node: node.node,
+      node_type: node.nodeType,
+      datacenter: node.datacenter,
+      alive: node.alive,
+      last_seen: node.lastSeen === null ? null : new Date(node.lastSeen).toISOString(),
+      in_inventory: node.inInventory,
+      labels: { ...node.labels },
+    }))
+    .toSorted((a, b) => a.node.localeCompare(b.node));
+}
+
+const targetText = (target: TaskQueueTarget): string =>
+  target.kind === 'node_type' && target.type !== null ? `node_type:${target.type}` : target.kind;
+
+const toApiWorkflow = (definition: WorkflowDefinition): ApiWorkflow => ({
+  name: definition.name,
+  description: definition.description,
+  kind: definition.steps.length === 0 ? 'typescript' : 'runbook',
+  task_queue_target: targetText(definition.taskQueueTarget),
+  constraints: definition.constraints.map(({ kind, value, periodMs, scope }) => ({ kind, value, period_s: periodMs / 1000, scope })),
+  inputs: definition.inputs.map(({ name, type, required, default: fallback, description }) => ({
+    name,
+    type,
+    required,
+    default: fallback,
+    description,
+  })),
+});
+
+async function status(parts: ServiceParts): Promise<ApiStatus> {
+  const [gate, view] = await Promise.all([gateStatus(parts.gate), parts.fleet.view()]);
+  const alive = [...view.nodes.values()].flat().filter((node) => node.alive).length;
+  return {
+    coordinator: parts.name,
+    version: parts.version,
+    domain: parts.domain,
+    temporal: { address: parts.temporalAddress, connected: parts.workersRunning() && gate.state !== 'unreachable' },
+    gate,
+    fleet: { state: view.state, alive },
+    config: parts.configStatus(),
+    warnings: [...parts.warnings()],
+  };
+}
+
+async function gateStatus(gate: GateClient): Promise<ApiStatus['gate']> {
+  try {
+    const summary = await gate.summary();
+    const pauses = summary.pauses.map((pause) => `${pause.why} (by ${pause.by})`).join('; ');
+    const paused = summary.quarantine !== null || summary.pauses.some((pause) => pause.scope.k === 'all');
+    return {
+      state: paused ? 'paused' : 'open',
+      leases: summary.leases,
+      orphaned: summary.orphaned,
+      detail: summary.quarantine ?? (pauses === '' ? null : pauses),
+    };
+  } catch (error) {
+    const state = isNotFound(error) ? 'missing' : 'unreachable';
+    const detail = error instanceof Error ? error.message : String(error);
+    return { state, leases: null, orphaned: null, detail: state === 'missing' ? 'run: fettle setup temporal' : detail };
+  }
+}
+
+async function notReady(parts: ServiceParts): Promise<string | null> {
+  if (!parts.workersRunning()) return `workers do not poll Temporal at ${parts.temporalAddress}`;
+  const gate = await gateStatus(parts.gate);
+  if (gate.state === 'missing' || gate.state === 'unreachable') return `the gate is ${gate.state}: ${gate.detail ?? ''}`;
+  return null;
+}
