@@ -1,0 +1,37 @@
+import type {
+  ApiDecision,
+  ApiEvent,
+  ApiExecution,
+  ApiExecutionDetail,
+  ApiNode,
+  ApiRequest,
+  ApiStatus,
+  ApiWorkflow,
+} from '../workflows/api.ts';
+
+export type ExecutionQuery = {
+  readonly workflow?: string | undefined;
+  readonly node?: string | undefined;
+  /** RFC 3339. */
+  readonly since?: string | undefined;
+  readonly limit?: number | undefined;
+};
+
+/**
+ * What the commands for people ask of a coordinator. Each call fails over between the coordinators of the profile.
+ * Every method throws CommandError that says what to type next.
+ */
+export type CoordinatorApi = {
+  readonly request: (body: ApiRequest) => Promise<ApiDecision>;
+  readonly executions: (query: ExecutionQuery) => Promise<ApiExecution[]>;
+  readonly execution: (id: string) => Promise<ApiExecutionDetail>;
+  /** What happened so far and then as it happens; ends with the execution, or early when the connection does. */
+  readonly events: (id: string, signal: AbortSignal) => AsyncIterable<ApiEvent>;
+  readonly cancel: (id: string, reason: string) => Promise<ApiExecution>;
+  readonly nodes: () => Promise<ApiNode[]>;
+  readonly workflows: () => Promise<ApiWorkflow[]>;
+  readonly status: () => Promise<ApiStatus>;
+};
+
+/** Most executions one list may hold; the coordinator's own bound. */
+export const MAX_EXECUTIONS = 500;

@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto';
+import { styleText } from 'node:util';
+import type { ApiDecision, ApiExecutionDetail, ApiReason, ApiRequest, ApiTarget } from '../workflows/api.ts';
+import { parseArguments } from './arguments.ts';
+import { connectCoordinator } from './connect-coordinator.ts';
+import type { CoordinatorApi } from './coordinator-api.ts';
+import { outcomeExit } from './execution-text.ts';
+import { CommandError, EXIT, type ExitCode, gravest } from './exit-code.ts';
+import type { ClientFlags, OutputOption } from './fettle-command.ts';
+import { follow } from './follow.ts';
+import { type Io, note, say, wantsColour } from './io.ts';
+import { printDocument } from './list-output.ts';
+import { printable, printableJson } from './printable.ts';
+import { chooseTargets, type TargetFlags } from './run-target.ts';
+import { formatDuration } from './time-text.ts';
+import { eventPrinter, outcomeLine } from './watch.ts';
+
+export type RunFlags = ClientFlags &
+  OutputOption &
+  TargetFlags & {
+    readonly arg?: readonly string[];
+    readonly dryRun?: true;
+    /** Milliseconds; true = as long as it takes. */
+    readonly wait?: number | true;
+    readonly watch?: true;
+    readonly reason?: string;
+    readonly requestId?: string;
+  };
+
+/** What became of one request. */
+type Asked = {
+  readonly target: ApiTarget;
+  readonly decision: ApiDecision | null;
+  /** Why there is no decision, or why its end is not known. */
+  readonly error: CommandError | null;
+  readonly execution: ApiExecutionDetail | null;
+};
+
+/** `fettle run WORKFLOW ...` */
+export async function runWorkflow(io: Io, workflow: string, flags: RunFlags): Promise<ExitCode> {
+  const args = parseArguments(flags.arg ?? []);
+  await using coordinator = await connectCoordinator(io, flags);
+  const { api } = coordinator;
+  const { targets, note: told } = await chooseTargets(api, workflow, flags);
+  if (told !== null) note(io, printable(told));
+  const id = flags.requestId ?? randomUUID();
+  const bodies = targets.map((target): ApiRequest => {
+    const request_id = targets.length > 1 && 'node' in target ? `${id}-${target.node}` : id;
+    const issued_at = new Date(io.now()).toISOString();
+    const dry_run = flags.dryRun === true ? { dry_run: true } : {};
+    return {
+      workflow,
+      target,
+      args,
+      request_id,
+      issued_at,
+      ...dry_run,
+      ...(flags.reason === undefined ? {} : { reason: flags.reason }),
+    };
+  });
+  const asked: Asked[] = [];
+  for (const body of bodies) asked.push(await ask(io, api, body, flags, bodies.length));
+  const ended = flags.wait !== undefined || flags.watch === true ? await awaitAll(io, api, asked, flags) : asked;
+  if (flags.output === 'json') printDocument(io, { requests: ended.map(toJson) });
+  if (flags.output === 'jsonl') for (const one of ended) say(io, printableJson(toJson(one), 0));
+  return gravest(ended.map(exitOf));
+}
+
+/** Asks once. With a single request an error ends the command; with several it is one of the results. */
+async function ask(io: Io, api: CoordinatorApi, body: ApiRequest, flags: RunFlags, of: number): Promise<Asked> {
+  const { target } = body;
+  try {
+    const decision = await api.request(body);
+    if (flags.output === 'table' || flags.output === 'wide')
+      for (const line of decisionLines(io, decision, of > 1 ? target : null)) say(io, line);
+    return { target, decision, error: null, execution: null };
+  } catch (error) {
+    if (of === 1 || io.signal.aborted || !(error instanceof CommandError)) throw error;
+    note(io, `fettle: ${printable(`${targetText(target)}: ${error.message}`)}; try: ${error.next}`);
+    return { target, decision: null, error, execution: null };
+  }
+}
+
+/** Follows all that were admitted at once; the time allowed is for all of them together. */
+function awaitAll(io: Io, api: CoordinatorApi, asked: readonly Asked[], flags: RunFlags): Promise<Asked[]> {
+  const timeoutMs = typeof flags.wait === 'number' ? flags.wait : null;
+  const print = flags.watch === true ? eventPrinter(io, flags) : () => {};
+  const quiet = flags.output === 'json' || flags.output === 'jsonl';
+  const one = async (item: Asked): Promise<Asked> => {
+    if (item.decision === null || item.decision.decision === 'refused') return item;
+    const { execution: id } = item.decision;
+    try {
+      if (flags.watch !== true) note(io, `Waiting for ${printable(id)}.`);
+      const execution = await follow(io, api, id, { timeoutMs, onEvent: print });
+      if (!quiet) say(io, outcomeLine(io, execution));
+      return { ...item, execution };
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      note(io, `fettle: ${printable(`${id}: ${error.message}`)}; try: ${error.next}`);
+      return { ...item, error };
+    }
+  };
+  return Promise.all(asked.map(one));
+}
+
+function exitOf({ decision, error, execution }: Asked): ExitCode {
+  if (error !== null) return error.exit;
+  if (decision?.decision === 'refused') return EXIT.refused;
+  return execution === null ? EXIT.ok : outcomeExit(execution.outcome);
+}
+
+/** What was decided, and for a refusal every limit that stands against it. */
+function decisionLines(io: Io, decision: ApiDecision, target: ApiTarget | null): string[] {
+  const colour = (style: 'green' | 'yellow' | 'red', text: string): string =>
+    wantsColour(io) ? styleText(style, text, { validateStream: false }) : text;
+  const name = target === null ? '' : `${printable(targetText(target))}: `;
+  if (decision.decision === 'admitted')
+    return [`${name}${colour('green', 'admitted')}  ${printable(decision.execution)}`];
+  if (decision.decision === 'duplicate') {
+    return [`${name}${colour('yellow', 'duplicate')}  ${printable(decision.execution)} does this already`];
+  }
+  const why = `${name}${colour('red', 'refused')} (${printable(decision.code)}): ${printable(decision.message)}`;
+  return [why, ...decision.reasons.map((reason) => `  ${printable(reasonText(reason))}`)];
+}
+
+/** `maxExecution per target: 1 of 1 used; free in 42m` */
+function reasonText(reason: ApiReason): string {
+  const free =
+    reason.retry_after_s === null
+      ? 'free when what holds it has ended: fettle ps'
+      : `free in ${formatDuration(reason.retry_after_s * 1000)}`;
+  return `${reason.constraint}, ${reason.scope}: ${reason.current} of ${reason.limit} used; ${free}`;
+}
+
+const targetText = (target: ApiTarget): string =>
+  'node' in target
+    ? target.node
+    : 'node_type' in target
+      ? [target.node_type, target.datacenter].filter(Boolean).join(' in ')
+      : target.datacenter;
+
+const toJson = ({ target, decision, error, execution }: Asked): unknown => ({
+  target,
+  decision,
+  error: error === null ? null : { message: error.message, exit: error.exit },
+  execution,
+});
