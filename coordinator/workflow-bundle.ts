@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { glob, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { glob, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -24,7 +24,10 @@ export async function loadWorkflowBundle(): Promise<WorkflowBundle> {
   if (existsSync(prebuilt)) return { codePath: prebuilt };
   const root = path.dirname(here);
   const codePath = path.join(root, '.tools', `workflow-bundle-${await sourcesDigest(root)}.js`);
-  if (!existsSync(codePath)) await writeAtomically(codePath, await buildWorkflowBundle());
+  if (!existsSync(codePath)) {
+    await writeAtomically(codePath, await buildWorkflowBundle());
+    await removeOldBundles(path.dirname(codePath));
+  }
   return { codePath };
 }
 
@@ -39,10 +42,19 @@ export async function buildWorkflowBundle(): Promise<string> {
       workflowsPath,
       logger: { log: quiet, trace: quiet, debug: quiet, info: quiet, warn: keep, error: keep },
     });
-    return code;
+    return withRelativeSources(code);
   } catch (cause) {
     throw new Error(`the workflows do not bundle:\n${warnings.join('\n')}\n${String(cause)}`, { cause });
   }
+}
+
+/** Stack traces then name `workflows/runbook.ts`, and the same sources give the same bundle wherever they lie. */
+function withRelativeSources(code: string): string {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  return code.replace(/(\/\/# sourceMappingURL=data:[^,]*;base64,)([\w+/=]+)/, (_, head: string, base64: string) => {
+    const map = Buffer.from(base64, 'base64').toString('utf8').replaceAll(root, '');
+    return head + Buffer.from(map).toString('base64');
+  });
 }
 
 const quiet = (): void => {};
@@ -53,12 +65,21 @@ async function sourcesDigest(root: string): Promise<string> {
   const sdk: { version: string } = JSON.parse(
     await readFile(path.join(root, 'node_modules/@temporalio/worker/package.json'), 'utf8'),
   );
-  digest.update(sdk.version);
+  digest.update(`${sdk.version} sources from the checkout on`);
   const files = await Array.fromAsync(glob('workflows/**/*.ts', { cwd: root }));
   for (const file of files.filter((name) => !name.endsWith('.test.ts')).toSorted()) {
     digest.update(`\0${file}\0`).update(await readFile(path.join(root, file)));
   }
   return digest.digest('hex').slice(0, 16);
+}
+
+/** Bundles of yesterday's sources: nothing that runs now reads them any more. */
+async function removeOldBundles(directory: string): Promise<void> {
+  for await (const file of glob('workflow-bundle-*', { cwd: directory })) {
+    const place = path.join(directory, file);
+    const { mtimeMs } = await stat(place);
+    if (Date.now() - mtimeMs > 86_400_000) await rm(place, { force: true });
+  }
 }
 
 /** Several processes may build at once: each writes its own file, and the last rename wins with equal content. */
