@@ -103,18 +103,25 @@ function takeCode(point: number, end: number): Taken {
 }
 
 function takeTemplate(text: string, at: number): Taken {
-  const end = templateEnd(text, at + 2);
-  const inside = text.slice(at + 2, Math.max(at + 2, end - 1));
   const sign = text[at] ?? '';
   const escape = `write ${sign}${sign}{ for the characters ${sign}{ themselves`;
+  const unclosed = UNCLOSED.exec(text.slice(at + 2, at + 202));
+  if (unclosed !== null) {
+    const problem = `this template is never closed; end it with }, or ${escape}`;
+    return { reference: null, end: at + 2 + unclosed[0].length, problem };
+  }
+  const end = templateEnd(text, at + 2);
   if (sign === '%') return { reference: null, end, problem: `directives (%{...}) are not read here; ${escape}` };
-  const match = REFERENCE.exec(inside);
+  const match = REFERENCE.exec(text.slice(at + 2, Math.max(at + 2, end - 1)));
   if (match === null) {
     const problem = `unknown template ${show(text.slice(at, end))}; write one of ${ALLOWED}, or ${escape}`;
     return { reference: null, end, problem };
   }
   return { reference: match[3] === undefined ? `${match[1]}.${match[2]}` : `target.${match[3]}`, end, problem: null };
 }
+
+/** What looks like a reference and then meets the end of the string or line. */
+const UNCLOSED = /^[\w. \t-]*(?=["\r\n]|$)/;
 
 /** Behind the brace that closes a template, strings in it skipped; at the end of the line when nothing closes it. */
 function templateEnd(text: string, from: number): number {
@@ -124,17 +131,13 @@ function templateEnd(text: string, from: number): number {
     const char = text[at];
     if (char === '\n' || char === '\r') return at;
     if (char === '\\') at += 1;
-    else if (char === '"') {
-      // A quote that is the last on its line closes the string around the template, which then was never closed itself.
-      if (!inString && !/["}]/.test(restOfLine(text, at + 1))) return at;
-      inString = !inString;
-    } else if (!inString && char === '{') depth += 1;
+    else if (char === '"') inString = !inString;
+    else if (!inString && char === '{') depth += 1;
     else if (!inString && char === '}' && (depth -= 1) === 0) return at + 1;
   }
   return text.length;
 }
 
-const restOfLine = (text: string, from: number): string => text.slice(from, from + 2_000).split('\n', 1)[0] ?? '';
 const hex = (point: number): string => `U+${point.toString(16).toUpperCase().padStart(4, '0')}`;
 const show = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}...` : text);
 

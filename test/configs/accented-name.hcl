@@ -1,0 +1,2 @@
+# error: 2:4 cannot be part of a name
+café = 1

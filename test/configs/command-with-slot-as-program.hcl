@@ -1,0 +1,4 @@
+# error: 3:11 is not an absolute path
+command "c" {
+  argv = ["/bin/{p}"]
+}

@@ -1,0 +1,2 @@
+# error: 2:16 for expressions
+actions_dir = [for x in y : x]

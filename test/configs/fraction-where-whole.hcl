@@ -1,0 +1,2 @@
+# error: 2:15 out of range
+max_actions = 2.5

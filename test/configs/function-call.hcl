@@ -1,0 +1,2 @@
+# error: 2:15 functions (upper) are not read here
+description = upper("x")

@@ -1,0 +1,5 @@
+# loads
+allow "ping" {}
+allow "systemd.restart" {
+  args = { unit = "web\\.service" }
+}

@@ -1,0 +1,3 @@
+# kind: workflow
+# loads
+description = "its steps are code"

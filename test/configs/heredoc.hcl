@@ -1,0 +1,4 @@
+# error: 2:15 heredocs
+description = <<EOT
+many lines
+EOT

@@ -1,0 +1,3 @@
+# kind: coordinator
+# error: 3:1 a block begins with its name
+{ "server_config": { "enable_tls": true } }

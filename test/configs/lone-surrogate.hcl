@@ -1,0 +1,2 @@
+# error: 2:16 is no character
+description = "\ud83d"

@@ -1,0 +1,4 @@
+# error: 3:9 a value is missing
+constraint {
+  kind =
+}

@@ -1,0 +1,9 @@
+# error: 6:22 is an empty list
+server_config {
+  route_rule {
+    name = "r"
+    method = "GET"
+    route_patterns = []
+    uris = ["spiffe://example.com/a"]
+  }
+}

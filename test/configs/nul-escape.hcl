@@ -1,0 +1,2 @@
+# error: 2:16 NUL
+description = "\u0000"

@@ -1,0 +1,11 @@
+# loads
+name      = "c1"
+grant_key = "grant.key"
+temporal {
+  address = "127.0.0.1:7233"
+}
+identity {
+  certificate = "svid.pem"
+  key         = "svid.key"
+  bundle      = "bundle.pem"
+}

@@ -1,0 +1,4 @@
+# error: 4:1 closes nothing
+server_config {
+}
+}

@@ -1,0 +1,3 @@
+# kind: workflow
+# error: 3:18 directives (%{...}) are not read here
+description = "a %{if x} b"

@@ -1,0 +1,6 @@
+# error: 5:20 unknown template ${node.name}
+description = "x"
+verify {
+  source = "prometheus.main"
+  query  = "up{a=\"${node.name}\"}"
+}

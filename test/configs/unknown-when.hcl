@@ -1,0 +1,5 @@
+# error: 4:12 "firing" is not known
+step "a" {
+  action = "ping"
+  when   = "firing"
+}

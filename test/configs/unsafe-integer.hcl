@@ -1,0 +1,2 @@
+# error: 2:15 too large or too long
+max_actions = 9007199254740993
