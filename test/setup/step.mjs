@@ -48,9 +48,10 @@ export class Progress {
     if (!process.stderr.isTTY) process.stderr.write(`set-up: ${this.#name}: ${this.#note}\n`);
   }
 
-  /** @param {string} text a passing detail: shown by the next progress line only */
+  /** @param {string} text a passing detail: shown with the elapsed time only */
   detail(text) {
-    this.#note = text.trim();
+    // Addresses say little and fill the line.
+    this.#note = text.trim().replaceAll(/https?:\/\/\S*\//g, '');
   }
 
   #seconds() {
