@@ -45,10 +45,12 @@ export async function runProcess(spec: ProcessSpec): Promise<ProcessEnd> {
   if (leader !== null) spec.onSpawn(leader);
 
   let how: ProcessEnd['how'] = 'exit';
+  let killAt = Infinity;
   const ending = new AbortController();
   const endEarly = (reason: 'timeout' | 'cancelled'): void => {
     if (ending.signal.aborted) return;
     how = reason;
+    killAt = performance.now() + KILL_GRACE_MS;
     ending.abort();
     if (child.pid !== undefined) void endGroup(child.pid, exited.signal);
   };
@@ -62,7 +64,7 @@ export async function runProcess(spec: ProcessSpec): Promise<ProcessEnd> {
   clearTimeout(timer);
   spec.signal.removeEventListener('abort', cancel);
   if (end instanceof Error) return notStarted(end, output.finish());
-  await endStragglers(spec.attemptKey, leader);
+  await endStragglers(spec.attemptKey, leader, Math.min(KILL_GRACE_MS, killAt - performance.now()));
   await drained(child);
   return { how, exitCode: end.code, exitSignal: end.signal, spawnError: null, output: output.finish() };
 }
@@ -119,11 +121,15 @@ function signalGroup(group: number, signal: NodeJS.Signals): void {
 }
 
 /** What the program left running in its group is ended too: a receipt says that nothing of the action runs any more. */
-export async function endStragglers(attemptKey: string, leader: ProcessMark | null): Promise<void> {
+export async function endStragglers(
+  attemptKey: string,
+  leader: ProcessMark | null,
+  graceMs: number = KILL_GRACE_MS,
+): Promise<void> {
   const stillThere = (): ProcessMark[] => survivors(attemptKey, leader);
   if (stillThere().length === 0) return;
   signalAll(stillThere(), 'SIGTERM');
-  for (let waited = 0; waited < KILL_GRACE_MS && stillThere().length > 0; waited += POLL_MS) await sleep(POLL_MS);
+  for (let waited = 0; waited < graceMs && stillThere().length > 0; waited += POLL_MS) await sleep(POLL_MS);
   while (stillThere().length > 0) {
     signalAll(stillThere(), 'SIGKILL');
     await sleep(POLL_MS);

@@ -28,7 +28,9 @@ export type ReceiptSigner = {
   readonly claim: (claims: Omit<ClaimedClaims, 'iss'>) => Promise<string>;
 };
 
+/** @throws Error when the SVID's key is of a kind that receipts are not signed with. */
 export function createReceiptSigner(svid: SvidHolder): ReceiptSigner {
+  algorithmOf(svid.current().key);
   const sign = async (type: string, claims: object): Promise<string> => {
     const { id, chainDer, key } = svid.current();
     const payload = new TextEncoder().encode(JSON.stringify({ iss: id.text, ...claims }));
@@ -42,15 +44,14 @@ export function createReceiptSigner(svid: SvidHolder): ReceiptSigner {
   };
 }
 
-/** @throws Error when the key's kind is none that an SVID may have here. */
 function algorithmOf(key: KeyObject): string {
-  if (key.asymmetricKeyType === 'ed25519') return 'Ed25519';
+  const curve = key.asymmetricKeyDetails?.namedCurve;
+  if (curve === 'prime256v1') return 'ES256';
+  if (curve === 'secp384r1') return 'ES384';
   if (key.asymmetricKeyType === 'rsa') return 'RS256';
-  const byCurve: Readonly<Record<string, string>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' };
-  const algorithm = key.asymmetricKeyType === 'ec' ? byCurve[key.asymmetricKeyDetails?.namedCurve ?? ''] : undefined;
-  if (algorithm !== undefined) return algorithm;
+  const kind = curve ?? key.asymmetricKeyType ?? 'unknown';
   throw new Error(
-    `the SVID's key is ${key.asymmetricKeyType ?? 'unknown'}; receipts are signed with P-256, P-384, P-521, RSA or Ed25519`,
+    `the SVID's key is of the kind ${kind}; receipts are signed with P-256, P-384 or RSA keys: issue another`,
   );
 }
 
