@@ -11,7 +11,7 @@ export type AccessDecision =
   | { readonly allowed: false; readonly reason: string };
 
 export type RouteDecision =
-  /** `skipLog`: the matching rule hides this access-log line. */
+  /** `skipLog`: a rule that lets this caller in hides the access-log line. */
   | { readonly allowed: true; readonly rule: string; readonly skipLog: boolean; readonly reason: string }
   | { readonly allowed: false; readonly reason: string };
 
@@ -29,9 +29,15 @@ export function mayUseRoute(access: AccessConfig, caller: Caller, method: string
   const fits = access.routeRules.filter(
     (rule) => rule.method === wanted && rule.routePatterns.some((pattern) => matchesPath(pattern, path)),
   );
-  const rule = fits.find((candidate) => lets(candidate, caller));
+  const open = fits.filter((candidate) => lets(candidate, caller));
+  const rule = open[0];
   if (rule !== undefined) {
-    return { allowed: true, rule: rule.name, skipLog: rule.skipLogMatch, reason: `route rule "${rule.name}"` };
+    return {
+      allowed: true,
+      rule: rule.name,
+      skipLog: open.some((match) => match.skipLogMatch),
+      reason: `route rule "${rule.name}"`,
+    };
   }
   const who = callerText(caller);
   const why =

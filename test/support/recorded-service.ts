@@ -1,0 +1,122 @@
+import type { Caller, CoordinatorService } from '../../coordinator/service.ts';
+import type { ApiEvent, ApiExecution, ApiExecutionDetail } from '../../workflows/api.ts';
+
+export type RecordedCall = {
+  readonly method: keyof CoordinatorService;
+  readonly caller: Caller | null;
+  readonly args: readonly unknown[];
+};
+
+/** A service that answers with fixed values and remembers what reached it, for tests of what stands before it. */
+export type RecordedService = CoordinatorService & { readonly calls: RecordedCall[] };
+
+const AT = '2026-05-01T12:00:00Z';
+
+export const EXECUTION: ApiExecution = {
+  id: 'restart-service:web-1:1-4k',
+  workflow: 'restart-service',
+  target: 'web-1',
+  node: 'web-1',
+  node_type: 'web',
+  datacenter: 'dc1',
+  state: 'running',
+  outcome: null,
+  caller: 'spiffe://example.com/person/ann',
+  started_at: AT,
+  closed_at: null,
+};
+export const EVENTS: readonly ApiEvent[] = [
+  { at: AT, event: 'admitted', message: 'admitted' },
+  { at: AT, event: 'ended', message: 'done', step: 'restart', attempt: 1, node: 'web-1' },
+];
+export const DETAIL: ApiExecutionDetail = {
+  ...EXECUTION,
+  message: null,
+  verified: null,
+  reason: null,
+  dry_run: false,
+  plan: 'p',
+  request: 'r-1',
+  args: { unit: 'web.service' },
+  evidence: { summary: 's', source: 'x', observed_at: AT, valid_until: AT, labels: {} },
+  steps: [],
+  timeline: [...EVENTS],
+};
+
+export function recordedService(override: Partial<CoordinatorService> = {}): RecordedService {
+  const calls: RecordedCall[] = [];
+  const note = (method: keyof CoordinatorService, caller: Caller | null, ...args: readonly unknown[]): void =>
+    void calls.push({ method, caller, args });
+  return {
+    calls,
+    request: (caller, body) => {
+      note('request', caller, body);
+      return Promise.resolve({ decision: 'admitted', request_id: body.request_id ?? 'r-1', execution: EXECUTION.id });
+    },
+    reportEpisode: (caller, report) => {
+      note('reportEpisode', caller, report);
+      return Promise.resolve({ episode: 'e-1', open: true });
+    },
+    listExecutions: (filter) => {
+      note('listExecutions', null, filter);
+      return Promise.resolve([EXECUTION]);
+    },
+    getExecution: (id) => {
+      note('getExecution', null, id);
+      return Promise.resolve(DETAIL);
+    },
+    executionEvents: async function* (id) {
+      note('executionEvents', null, id);
+      yield* EVENTS;
+    },
+    cancelExecution: (caller, id, reason) => {
+      note('cancelExecution', caller, id, reason);
+      return Promise.resolve(EXECUTION);
+    },
+    nodes: () => {
+      note('nodes', null);
+      return Promise.resolve([
+        {
+          node: 'web-1',
+          node_type: 'web',
+          datacenter: 'dc1',
+          alive: true,
+          last_seen: AT,
+          in_inventory: false,
+          labels: {},
+        },
+      ]);
+    },
+    workflows: () => {
+      note('workflows', null);
+      return Promise.resolve([
+        {
+          name: 'restart-service',
+          description: 'd',
+          kind: 'runbook',
+          task_queue_target: 'node',
+          constraints: [{ kind: 'concurrency', value: 1, period_s: 900, scope: 'target' }],
+          inputs: [{ name: 'unit', type: 'string', required: true, default: null, description: '' }],
+        },
+      ]);
+    },
+    status: () => {
+      note('status', null);
+      return Promise.resolve({
+        coordinator: 'c1',
+        version: '0.1.0',
+        domain: 'main',
+        temporal: { address: '127.0.0.1:7233', connected: true },
+        gate: { state: 'open', leases: 0, orphaned: 0, detail: null },
+        fleet: { state: 'ready', alive: 1 },
+        config: { files: [] },
+        warnings: [],
+      });
+    },
+    notReady: () => {
+      note('notReady', null);
+      return Promise.resolve(null);
+    },
+    ...override,
+  };
+}
