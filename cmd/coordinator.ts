@@ -4,22 +4,21 @@ import { loadCoordinator } from '../config/load.ts';
 import { startCoordinator } from '../coordinator/coordinator.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Io } from './io.ts';
-import { type Role, type RoleFlags, type RoleParts, runRole } from './run-role.ts';
+import { type Role, type RoleFlags, runRole } from './run-role.ts';
+import { VERSION } from './version.ts';
 
 /** `fettle coordinator` */
-export const runCoordinator = (io: Io, flags: RoleFlags): Promise<ExitCode> => runRole(io, flags, role);
+export const runCoordinator = (io: Io, flags: RoleFlags): Promise<ExitCode> => runRole(io, flags, roleOf(flags.config));
 
-const role: Role<CoordinatorConfig> = {
+const roleOf = (paths: readonly string[]): Role<CoordinatorConfig> => ({
   name: 'coordinator',
   load: loadCoordinator,
   // Its metrics are a route of its own API.
   metricsListen: () => null,
-  start,
-};
-
-async function start(config: CoordinatorConfig, { log, metrics, reload, undo }: RoleParts): Promise<void> {
-  installTemporalRuntime(log);
-  const running = await startCoordinator(config, { log, metrics, reload });
-  undo.add('coordinator', running.stop);
-  log.info({ address: running.address }, 'the API is served');
-}
+  start: async (config, { log, metrics, reload, undo }) => {
+    installTemporalRuntime(log);
+    const running = await startCoordinator(config, { log, metrics, version: VERSION, paths });
+    undo.add('coordinator', running.stop);
+    undo.add('reload of rules', reload(running.reload));
+  },
+});

@@ -56,7 +56,8 @@ async function authoriseCancel(parts: ServiceParts, caller: Caller, id: string):
 
 async function nodes(fleet: Fleet): Promise<ApiNode[]> {
   const view = await fleet.view();
-  if (view.state === 'unreachable') throw new ApiFailure(503, 'fleet_unreachable', 'Temporal does not answer who is alive', { retryAfterS: 5 });
+  if (view.state === 'unreachable')
+    throw new ApiFailure(503, 'fleet_unreachable', 'Temporal does not answer who is alive', { retryAfterS: 5 });
   return [...view.nodes.values()]
     .flat()
     .map((node) => ({
@@ -79,7 +80,12 @@ const toApiWorkflow = (definition: WorkflowDefinition): ApiWorkflow => ({
   description: definition.description,
   kind: definition.steps.length === 0 ? 'typescript' : 'runbook',
   task_queue_target: targetText(definition.taskQueueTarget),
-  constraints: definition.constraints.map(({ kind, value, periodMs, scope }) => ({ kind, value, period_s: periodMs / 1000, scope })),
+  constraints: definition.constraints.map(({ kind, value, periodMs, scope }) => ({
+    kind,
+    value,
+    period_s: periodMs / 1000,
+    scope,
+  })),
   inputs: definition.inputs.map(({ name, type, required, default: fallback, description }) => ({
     name,
     type,
@@ -125,6 +131,7 @@ async function gateStatus(gate: GateClient): Promise<ApiStatus['gate']> {
 async function notReady(parts: ServiceParts): Promise<string | null> {
   if (!parts.workersRunning()) return `workers do not poll Temporal at ${parts.temporalAddress}`;
   const gate = await gateStatus(parts.gate);
-  if (gate.state === 'missing' || gate.state === 'unreachable') return `the gate is ${gate.state}: ${gate.detail ?? ''}`;
+  if (gate.state === 'missing' || gate.state === 'unreachable')
+    return `the gate is ${gate.state}: ${gate.detail ?? ''}`;
   return null;
 }

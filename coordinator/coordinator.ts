@@ -1,0 +1,213 @@
+/** The coordinator as a whole: what it opens, how its parts hang together, and in which order they end. */
+import { Context } from '@temporalio/activity';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { sourceAddress } from '../config/connections.ts';
+import type { CoordinatorConfig } from '../config/coordinator.ts';
+import { openSvidSource, type SvidSource } from '../identity/svid-source.ts';
+import { prometheusSource } from '../sources/prometheus.ts';
+import { createAdmission, type Admission } from './admission.ts';
+import { createService } from './create-service.ts';
+import { readExecutions } from './executions.ts';
+import { createAct } from './execution/act.ts';
+import type { Courier } from './execution/courier.ts';
+import { createSigner, readGrantKey } from './execution/grants.ts';
+import { createNotify } from './execution/notify.ts';
+import { createRelease } from './execution/release.ts';
+import { createSweep } from './execution/sweep.ts';
+import { createVerify } from './execution/verify.ts';
+import { watchFleet, type Fleet } from './fleet.ts';
+import { GateClient } from './gate/gate-client.ts';
+import { openKnownLease } from './gate/known-lease.ts';
+import { createApi } from './http/api.ts';
+import { requestPeer } from './http/peer.ts';
+import { startHttpServer } from './http/server.ts';
+import { coordinatorMetrics, type CoordinatorMetrics } from './metrics.ts';
+import { watchRules, type Rules } from './rules.ts';
+import { executionExists, startExecution } from './start-execution.ts';
+import { openTemporal, type Temporal } from './temporal.ts';
+import { loadWorkflowBundle } from './workflow-bundle.ts';
+import { superviseWorkers, type Workers } from './workers.ts';
+
+/** Definitions are announced to the gate this often; it forgets them after five minutes. */
+const ANNOUNCE_MS = 60_000;
+
+export type CoordinatorParts = {
+  readonly log: Logger;
+  readonly metrics: Registry;
+  readonly version: string;
+  /** The files that the configuration was read from: their access rules follow changes. */
+  readonly paths: readonly string[];
+};
+
+export type RunningCoordinator = {
+  /** `https://host:port`, the port chosen when 0 was configured. */
+  readonly address: string;
+  /** Reads access rules, workflows and inventory again now. */
+  readonly reload: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+};
+
+/** What all parts are made from. */
+type House = CoordinatorParts & {
+  readonly config: CoordinatorConfig;
+  readonly measures: CoordinatorMetrics;
+  readonly temporal: Temporal;
+  readonly gate: GateClient;
+  readonly fleet: Fleet;
+  readonly rules: Rules;
+  readonly identity: SvidSource | null;
+};
+
+/**
+ * Starts a coordinator. Temporal may be away: the API answers 503 until it is there.
+ * @throws ConfigError, SvidSourceError, GrantKeyError, HttpServerError: what an operator must mend before it can start.
+ */
+export async function startCoordinator(
+  config: CoordinatorConfig,
+  parts: CoordinatorParts,
+): Promise<RunningCoordinator> {
+  await using stack = new AsyncDisposableStack();
+  const house = await openHouse(config, parts, stack);
+  const courier = await openCourier(house);
+  const admission = admissionOf(house);
+  const workers = await startWorkers(house, courier);
+  stack.defer(() => workers.stop());
+  stack.defer(keepAnnounced(house, admission));
+  const server = stack.use(await serve(house, admission, workers));
+  const owned = stack.move();
+  parts.log.info(
+    { address: server.origin, domain: config.domain, workflows: house.rules.definitions().length },
+    'coordinator listens',
+  );
+  return { address: server.origin, reload: house.rules.reload, stop: () => owned.disposeAsync() };
+}
+
+async function openHouse(
+  config: CoordinatorConfig,
+  parts: CoordinatorParts,
+  stack: AsyncDisposableStack,
+): Promise<House> {
+  const { log } = parts;
+  const measures = coordinatorMetrics(parts.metrics);
+  const identity = config.identity === null ? null : stack.use(await openSvidSource(config.identity, { log }));
+  const temporal = await openTemporal(config.temporal, `fettle-coordinator/${config.name}`);
+  stack.defer(() => temporal.close());
+  const known = await openKnownLease(config.stateDir, config.domain, log);
+  stack.defer(() => known.flush());
+  const gate = new GateClient({
+    temporal,
+    domain: config.domain,
+    name: config.name,
+    known,
+    log,
+    onBatch: (operations, ms) => {
+      measures.batchOperations.observe(operations);
+      measures.batchSeconds.observe(ms / 1000);
+    },
+  });
+  stack.defer(() => gate.close());
+  let fleet: Fleet | null = null;
+  const rules = stack.use(
+    await watchRules({
+      config,
+      paths: parts.paths,
+      log,
+      onProblems: (file, errors) => measures.configProblems.set({ file }, errors),
+      onWorkflows: () => undefined,
+      onInventory: (nodes) => fleet?.setInventory(nodes),
+    }),
+  );
+  fleet = watchFleet({ temporal, agentsNamespace: config.temporal.agentsNamespace, inventory: rules.inventory(), log });
+  return { ...parts, config, measures, temporal, gate, fleet, rules, identity };
+}
+
+async function openCourier({ config, identity, temporal, measures, log }: House): Promise<Courier> {
+  const key = await readGrantKey(config.grantKey);
+  const issuer = identity?.current().id.text ?? `coordinator:${config.name}`;
+  return {
+    temporal,
+    signer: createSigner(key, issuer),
+    bundles: () => identity?.current().bundles ?? new Map(),
+    log,
+    onForgery: () => measures.forgeries.inc(),
+  };
+}
+
+const admissionOf = ({ config, gate, fleet, rules, temporal, measures, log }: House): Admission =>
+  createAdmission({
+    name: config.name,
+    domain: config.domain,
+    gate,
+    fleet,
+    access: rules.access,
+    workflow: rules.definition,
+    workflowNames: () => rules.definitions().map((definition) => definition.name),
+    start: (input) => startExecution(temporal, input),
+    exists: (execution) => executionExists(temporal, execution),
+    log,
+    onDecision: (decision, workflow) => measures.decisions.inc({ decision, workflow }),
+  });
+
+async function startWorkers(house: House, courier: Courier): Promise<Workers> {
+  const { config, gate, fleet, rules, temporal, measures, identity, log } = house;
+  const agentTrustDomain = config.agentTrustDomain ?? identity?.current().id.trustDomain ?? 'unknown';
+  const sources = new Map(config.sources.map((source) => [sourceAddress(source), prometheusSource(source)]));
+  const onStep = (action: string, status: string): void => measures.steps.inc({ action, status });
+  return superviseWorkers({
+    temporal: config.temporal,
+    name: config.name,
+    bundle: await loadWorkflowBundle(),
+    gateActivities: { runId: () => Promise.resolve(Context.current().info.workflowExecution?.runId ?? '') },
+    actActivities: {
+      act: createAct({ gate, fleet, courier, agentTrustDomain, log, onStep }),
+      verify: createVerify((address) => sources.get(address) ?? null),
+    },
+    controlActivities: {
+      release: createRelease(gate),
+      notify: createNotify(rules.notify, log),
+      sweep: createSweep({ temporal, gate, fleet, courier, agentTrustDomain, log }),
+    },
+    log,
+  });
+}
+
+function keepAnnounced({ log }: House, admission: Admission): () => void {
+  const announce = (): void => {
+    admission
+      .announce()
+      .catch((error: unknown) => log.warn({ error }, 'definitions were not announced to the gate; trying again'));
+  };
+  announce();
+  const timer = setInterval(announce, ANNOUNCE_MS);
+  return () => clearInterval(timer);
+}
+
+function serve(house: House, admission: Admission, workers: Workers) {
+  const { config, gate, fleet, rules, temporal, identity, log, metrics, version } = house;
+  const service = createService({
+    name: config.name,
+    version,
+    domain: config.domain,
+    temporalAddress: config.temporal.address,
+    temporal,
+    gate,
+    fleet,
+    admission,
+    executions: readExecutions(temporal, gate, config.domain),
+    access: rules.access,
+    definitions: rules.definitions,
+    configStatus: rules.status,
+    warnings: rules.warnings,
+    workersRunning: workers.running,
+  });
+  const api = createApi({
+    service,
+    access: rules.access,
+    metrics: () => metrics.metrics(),
+    log,
+    callerOf: requestPeer,
+    version,
+  });
+  return startHttpServer({ listen: config.listen, identity, fetch: api.fetch, log });
+}
