@@ -5,6 +5,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { ROOT } from './root.ts';
 
 type Entry = {
@@ -16,6 +17,7 @@ type Entry = {
   optional?: boolean;
   dev?: boolean;
   dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
 };
 type Lockfile = { packages: Record<string, Entry> };
@@ -37,6 +39,11 @@ export async function checkLockfile(): Promise<string[]> {
     if (locked !== version)
       problems.push(`package-lock.json: ${name} is ${locked}, package.json says ${version}; run npm install`);
   }
+  const root = lockfile.packages[''];
+  const same =
+    isDeepStrictEqual(root?.dependencies, manifest.dependencies) &&
+    isDeepStrictEqual(root?.devDependencies, manifest.devDependencies);
+  if (!same) problems.push('package-lock.json: asks for other packages than package.json; run npm install');
   for (const [place, entry] of Object.entries(lockfile.packages)) {
     if (entry.resolved) problems.push(`package-lock.json: ${place} holds a download address; remove "resolved"`);
   }
