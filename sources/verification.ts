@@ -1,5 +1,6 @@
 /** Proof that something is healthy: a query that must give at least one sample, continuously, for a time. */
 import { type MetricSource, staleness } from './metric-source.ts';
+import { pause } from './pause.ts';
 
 export type HealthLook =
   /** A whole, fresh answer with at least one sample. */
@@ -112,18 +113,4 @@ async function lookForHealth(source: MetricSource, query: string, signal: AbortS
   if (stale !== null) return { kind: 'cannot_tell', why: stale };
   // NaN is what comparisons and divisions without a meaningful result leave behind; it proves nothing.
   return look.value.some((sample) => !Number.isNaN(sample.value)) ? { kind: 'healthy' } : { kind: 'unhealthy' };
-}
-
-/** Ends early, without rejecting, when the signal aborts. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, Math.max(0, ms));
-    signal.addEventListener('abort', done);
-  });
 }

@@ -13,8 +13,8 @@ class LabelMissing extends Error {
   override readonly name = 'LabelMissing';
 }
 
-/** A name that could not be one is better refused here, where the label is known, than by a coordinator. */
-const MAX_TARGET = 253;
+/** What a coordinator takes for a name. Said here, where the label is known: `instance` with its port is the usual mistake. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 /** What this trigger asks for when it holds for these labels. A missing or empty label is a refusal, never "all". */
 export function aimAt(trigger: TriggerConfig, labels: Labels): Aim {
@@ -22,9 +22,10 @@ export function aimAt(trigger: TriggerConfig, labels: Labels): Aim {
     const value = fillText(trigger.target.value, labels);
     if (value.trim() === '')
       return refuse(`the target ${trigger.target.kind} is empty; give the series a label that names it`);
-    if (value.length > MAX_TARGET || /[\p{Cc}\s]/u.test(value)) {
+    if (!NAME.test(value)) {
+      const shown = JSON.stringify(value.slice(0, 80));
       return refuse(
-        `the target ${trigger.target.kind} is not a name: white space, control characters or over ${MAX_TARGET} characters`,
+        `the target ${trigger.target.kind} ${shown} is not a name (1-128 of A-Z a-z 0-9 . _ -); use a label that holds just the name`,
       );
     }
     const args = Object.fromEntries(Object.entries(trigger.args).map(([name, arg]) => [name, fillArg(arg, labels)]));

@@ -202,17 +202,25 @@ test('asks anew, with fresh evidence, when a request was dropped undecided', () 
   assert.equal(effect.fault.observedAt, drive.wall);
 });
 
-test('never asks twice in one episode unless the trigger says `again`', () => {
-  const never = new Drive().asks(down('a'));
-  never.hears(decision('admitted'));
-  assert(!never.keepsSeeing(3_600_000, down('a')).includes('request'));
-  const again = new Drive({ againMs: 300_000 }).asks(down('a'));
+test('asks the gate rarely whether a fault that outlives its remedy may be tried again, sooner when the trigger says so', () => {
+  const plain = new Drive().asks(down('a'));
+  plain.hears(decision('admitted'));
+  assert(!plain.keepsSeeing(295_000, down('a')).includes('request'));
+  assert(plain.keepsSeeing(5_000, down('a')).includes('request'));
+  const again = new Drive({ againMs: 100_000 }).asks(down('a'));
   again.hears(decision('admitted'));
-  assert(!again.keepsSeeing(295_000, down('a')).includes('request'));
+  assert(!again.keepsSeeing(95_000, down('a')).includes('request'));
   assert(again.keepsSeeing(5_000, down('a')).includes('request'));
   again.hears(decision('duplicate'));
   assert(!again.keepsSeeing(55_000, down('a')).includes('request'));
   assert(again.keepsSeeing(5_000, down('a')).includes('request'));
+});
+
+test('a request that waits in a later storm is held until it is over', () => {
+  const drive = new Drive({ maxSeries: 1 });
+  drive.sees(down('a'));
+  assert.deepEqual(drive.keepsSeeing(60_000, down('a'), down('b')), ['storm_began']);
+  assert.deepEqual(drive.keepsSeeing(5_000, down('a')), ['storm_ended', 'request']);
 });
 
 test('asks again when the gate has closed the episode of a fault that is still there', () => {

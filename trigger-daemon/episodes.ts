@@ -140,7 +140,7 @@ function wantsRequest(fault: Fault, look: Answer, trigger: TriggerConfig, clock:
   const { phase } = fault;
   if (phase.kind === 'asked') return false;
   if (phase.kind === 'waiting') return hasHeld(fault, look, trigger);
-  return phase.askAt !== null && clock.mono >= phase.askAt;
+  return clock.mono >= phase.askAt;
 }
 
 function hasHeld(fault: Fault, look: Answer, trigger: TriggerConfig): boolean {

@@ -31,8 +31,8 @@ export type Phase =
   | { readonly kind: 'waiting' }
   /** A request is on its way. There is never a second one. */
   | { readonly kind: 'asked' }
-  /** Admitted, or joined to an execution. Asked for again at `askAt` when the trigger says so (monotonic; null = never). */
-  | { readonly kind: 'joined'; readonly execution: string; readonly askAt: number | null }
+  /** Admitted, or joined to an execution. At `askAt` (monotonic) the gate is asked whether it may be tried again. */
+  | { readonly kind: 'joined'; readonly execution: string; readonly askAt: number }
   | { readonly kind: 'refused'; readonly message: string; readonly askAt: number }
   /** The coordinator will not have it (not allowed, unknown, invalid): asked for again rarely. */
   | { readonly kind: 'rejected'; readonly code: string; readonly askAt: number };

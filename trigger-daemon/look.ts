@@ -29,8 +29,8 @@ function judge<T>(
   const stale = staleness(look.evaluatedAt, now);
   if (stale !== null) return { kind: 'stale', message: stale };
   const evaluatedAt = look.evaluatedAt ?? askedAt;
-  const read_ = read(look.value, evaluatedAt);
-  return 'kind' in read_ ? read_ : { kind: 'answer', seen: read_, askedAt, evaluatedAt };
+  const seen = read(look.value, evaluatedAt);
+  return 'kind' in seen ? seen : { kind: 'answer', seen, askedAt, evaluatedAt };
 }
 
 /** A series that is there is true, whatever its value: put the limit into the query. NaN is not a value and not true. */

@@ -3,10 +3,10 @@
  * with the same request id until the message has lost its meaning. Nothing leaves without its sender being told what became of it.
  */
 import type { Logger } from 'pino';
+import { pause } from '../sources/pause.ts';
 import type { ApiEpisodeReport, ApiRequest } from '../workflows/api.ts';
 import { type CoordinatorPort, type PortFailure, readFailure } from './coordinator-port.ts';
 import type { Outcome } from './fault.ts';
-import { pause } from './pause.ts';
 import type { TriggerMetrics } from './trigger-metrics.ts';
 
 type Message = {

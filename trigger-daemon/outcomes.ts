@@ -8,6 +8,8 @@ const LIMIT_UNKNOWN_MS = 30_000;
 const REJECTED_FIRST_MS = 30_000;
 const REJECTED_MOST_MS = 600_000;
 const SOONEST_MS = 1_000;
+const ASK_AGAIN_MS = 300_000;
+const ASK_AGAIN_SOON_MS = 60_000;
 
 /** Takes into account what became of request number `ask` of the fault `key`. Late news about an earlier one changes nothing. */
 export function takeOutcome(
@@ -44,10 +46,17 @@ function phaseAfter(fault: Fault, outcome: Outcome, trigger: TriggerConfig, cloc
   if (decision.decision === 'refused') {
     return { kind: 'refused', message: decision.message, askAt: clock.mono + waitAfterRefusal(decision, trigger) };
   }
-  const { againMs } = trigger;
-  // The gate counts `again` from the end of the remedy, which we do not see: when told "duplicate", ask more often; it decides.
-  const wait = againMs === null ? null : decision.decision === 'admitted' ? againMs : Math.min(againMs, 60_000);
-  return { kind: 'joined', execution: decision.execution, askAt: wait === null ? null : clock.mono + wait };
+  return { kind: 'joined', execution: decision.execution, askAt: clock.mono + askAgainIn(decision.decision, trigger) };
+}
+
+/**
+ * Whether a fault may be remedied again is for the gate to say; it answers "duplicate" for as long as not. Asked rarely all the same:
+ * an admission whose execution came to nothing is forgotten there, and nobody would tell us.
+ */
+function askAgainIn(decided: 'admitted' | 'duplicate', { againMs }: TriggerConfig): number {
+  if (againMs === null) return ASK_AGAIN_MS;
+  // The gate lets nothing begin while the remedy is held, so `again` after admission may still be too early.
+  return Math.max(SOONEST_MS, Math.min(againMs, decided === 'admitted' ? ASK_AGAIN_MS : ASK_AGAIN_SOON_MS));
 }
 
 function waitAfterRefusal(decision: ApiDecision & { decision: 'refused' }, trigger: TriggerConfig): number {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { TriggerConfig } from '../config/trigger-daemon.ts';
 import type { MetricSource } from '../sources/metric-source.ts';
+import { pause } from '../sources/pause.ts';
 import { newTriggerState, reportEveryMs, takeLook } from './episodes.ts';
 import type { Clock, Effect, Fault, Outcome, Step, TriggerLook, TriggerState } from './fault.ts';
 import { identityDigest, identitySource } from './fault-identity.ts';
@@ -10,7 +11,6 @@ import { lookAtSource } from './look.ts';
 import { reportFor, requestFor } from './messages.ts';
 import { takeEpisodeClosed, takeOutcome } from './outcomes.ts';
 import type { Outbox } from './outbox.ts';
-import { pause } from './pause.ts';
 import { FAULT_PHASES, TRIGGER_STATES, type TriggerMetrics, type TriggerStanding } from './trigger-metrics.ts';
 
 export type WatchDeps = {
@@ -181,7 +181,7 @@ export class Watch {
     const { wall, mono } = clock();
     const body = requestFor(this.trigger, fault, observer, randomUUID(), wall);
     this.#log.info(
-      { identity: this.#digest(fault), request: body.request_id, target: body.target },
+      { identity: this.#digest(fault), request: body.request_id, target: body.target, labels: fault.labels },
       'fault: asking for the remedy',
     );
     outbox.push(this.#lane(fault), {
