@@ -159,6 +159,9 @@ function decodeLabel(context: Context, node: Node): HclLabel {
   if (node.type === 'identifier') return { text: node.text, place };
   const text = literalOf(stringParts(context, node));
   if (text === null) context.report(node.startIndex, 'a label is plain text; take the ${...} away');
+  // HashiCorp's parser composes characters in values and keys, not in labels; ours would differ from one of the two.
+  else if (text !== text.normalize('NFC'))
+    context.report(node.startIndex, 'a label holds decomposed characters (not NFC); write the composed ones');
   return { text: text ?? '', place };
 }
 
@@ -230,8 +233,9 @@ function stringParts(context: Context, node: Node): readonly StringPart[] {
   return parts;
 }
 
+/** Strings are composed (NFC), as HashiCorp's parser composes them: two spellings of one character are one value. */
 function decodeString(context: Context, node: Node): HclString {
-  const parts = stringParts(context, node);
+  const parts = stringParts(context, node).map((part) => (typeof part === 'string' ? part.normalize('NFC') : part));
   const place = context.source.place(node.startIndex);
   const partPlaces = parts.map((part) => (typeof part === 'string' ? place : context.source.place(part.offset)));
   return { kind: 'string', place, parts, partPlaces };
@@ -272,5 +276,5 @@ function decodeKey(context: Context, node: Node): string {
   if (term.type !== 'literal_value') throw new Disagreement(term);
   const text = literalOf(stringParts(context, onlyChild(term)));
   if (text === null) context.report(node.startIndex, 'a key is plain text; take the ${...} away');
-  return text ?? '';
+  return (text ?? '').normalize('NFC');
 }

@@ -29,7 +29,7 @@ export function scanString(text: string, start: number): ScannedString {
   let literal = '';
   let at = start + 1;
   const flush = (): void => {
-    if (literal !== '') parts.push(literal.normalize('NFC'));
+    if (literal !== '') parts.push(literal);
     literal = '';
   };
   for (;;) {
