@@ -145,9 +145,12 @@ export function startProcess(argv: readonly string[], options: ProcessOptions = 
 /** util-linux's setpriv makes the kernel end the child when its parent dies, and then becomes the child: same pid. */
 const SETPRIV = '/usr/bin/setpriv';
 
+/** Where set-up links the servers that tests start, so that they are found also without `npm test`. */
+const TOOLS_BIN = path.resolve(import.meta.dirname, '../../.tools/bin');
+
 function spawnTied(argv: readonly string[], options: ProcessOptions): ChildProcess {
   const tied = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'TERM', '--', ...argv] : [...argv];
-  const env: NodeJS.ProcessEnv = { ...process.env };
+  const env: NodeJS.ProcessEnv = { ...process.env, PATH: `${TOOLS_BIN}:${process.env['PATH'] ?? ''}` };
   for (const [key, value] of Object.entries(options.env ?? {})) {
     if (value === undefined) delete env[key];
     else env[key] = value;
