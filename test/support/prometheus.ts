@@ -41,6 +41,12 @@ export type TestPrometheus = AsyncDisposable & {
 export type TestPrometheusOptions = {
   /** Ports on loopback to scrape once a second as job `test`. */
   readonly scrape?: readonly number[];
+  /** Targets with labels of their own, scraped once a second as the job named. */
+  readonly targets?: readonly {
+    readonly job: string;
+    readonly port: number;
+    readonly labels: Readonly<Record<string, string>>;
+  }[];
   /** Groups of rules as YAML under `groups:`, evaluated once a second. */
   readonly rules?: string;
   readonly args?: readonly string[];
@@ -100,13 +106,20 @@ async function end(running: RunningProcess): Promise<void> {
   await running.stop(STOP_MS);
 }
 
-function configText({ scrape = [] }: TestPrometheusOptions): string {
-  const targets = scrape.map((port) => `"127.0.0.1:${port}"`).join(', ');
-  const jobs =
-    scrape.length === 0
-      ? ' []'
-      : `\n  - job_name: test\n    honor_labels: true\n    static_configs: [{ targets: [${targets}] }]`;
-  return `global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }\nrule_files: [rules.yml]\nscrape_configs:${jobs}\n`;
+/** YAML is a superset of JSON. */
+function configText({ scrape = [], targets = [] }: TestPrometheusOptions): string {
+  const address = (port: number): string => `127.0.0.1:${port}`;
+  const jobs = targets.map(({ job, port, labels }) => ({
+    job,
+    honor: false,
+    static: { targets: [address(port)], labels },
+  }));
+  if (scrape.length > 0) jobs.push({ job: 'test', honor: true, static: { targets: scrape.map(address), labels: {} } });
+  return JSON.stringify({
+    global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
+    rule_files: ['rules.yml'],
+    scrape_configs: jobs.map((one) => ({ job_name: one.job, honor_labels: one.honor, static_configs: [one.static] })),
+  });
 }
 
 async function listen(server: Server): Promise<number> {

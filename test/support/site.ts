@@ -1,0 +1,328 @@
+/**
+ * A whole small fleet for tests, the demo and benches: real Temporal, real roles as processes of their own, their configuration written as an
+ * operator would write it. Loopback, free ports, one temporary folder.
+ */
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import { openClientIdentity } from '../../identity/client-identity.ts';
+import { openCoordinatorClient, type CoordinatorClient } from '../../identity/coordinator-client.ts';
+import { makeTestPki, type TestPki, type TestSvid } from './ca.ts';
+import {
+  eventually,
+  freePort,
+  runProcess,
+  startProcess,
+  temporaryDirectory,
+  type RunningProcess,
+} from './processes.ts';
+import { startTemporal, type TemporalServer } from './temporal.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const TRUST_DOMAIN = 'demo.fettle';
+export const COORDINATOR_ID = `spiffe://${TRUST_DOMAIN}/coordinator`;
+
+export type SiteNode = {
+  readonly name: string;
+  readonly type: string;
+  readonly labels?: Readonly<Record<string, string>>;
+};
+
+export type SiteOptions = {
+  readonly nodes: readonly SiteNode[];
+  /** Workflow files by name, without `.hcl`. */
+  readonly workflows: Readonly<Record<string, string>>;
+  /** Content of `triggers.d/triggers.hcl`; null = no trigger daemon. */
+  readonly triggers?: string | null;
+  /** Base URL of Prometheus, as source `prometheus.main`. */
+  readonly prometheus?: string | null;
+  /** Content of `actions.d/actions.hcl` of every host. */
+  readonly actions?: string;
+  /** `allow` blocks of every host; default: everything. */
+  readonly allow?: string;
+  /** Further blocks of the coordinator's file. */
+  readonly coordinator?: string;
+  readonly logLevel?: string;
+  /** Each line of each role's log. */
+  readonly onLine?: (role: string, line: string) => void;
+};
+
+export type Site = AsyncDisposable & {
+  readonly dir: string;
+  readonly pki: TestPki;
+  readonly temporal: TemporalServer;
+  readonly address: string;
+  /** Runs `fettle setup temporal`. */
+  readonly setUp: () => Promise<void>;
+  /** `name` tells coordinators apart; each further one gets its own port and state. */
+  readonly startCoordinator: (name?: string) => Promise<{ readonly process: RunningProcess; readonly address: string }>;
+  readonly startAgent: (node: string) => RunningProcess;
+  readonly startTriggerDaemon: (name?: string) => Promise<RunningProcess>;
+  /** Starts what `setUp` prepared: coordinator, all agents, trigger daemon; waits until requests can be decided. */
+  readonly startAll: () => Promise<void>;
+  readonly client: (caller?: string, addresses?: readonly string[]) => Promise<CoordinatorClient>;
+  readonly person: (name: string) => Promise<TestSvid>;
+  /** A command line of the program itself, as its argv. */
+  readonly fettle: (...args: string[]) => string[];
+  /** Environment that lets the command line reach this site as a person. */
+  readonly environment: (person?: string) => Promise<Record<string, string>>;
+  readonly workflowsDir: string;
+  readonly triggersDir: string;
+  readonly configFile: (role: string) => string;
+};
+
+export async function makeSite(options: SiteOptions): Promise<Site> {
+  const owned = new AsyncDisposableStack();
+  await using stack = new AsyncDisposableStack();
+  const { path: dir } = stack.use(await temporaryDirectory('fettle-site-'));
+  const pki = stack.use(await makeTestPki(TRUST_DOMAIN));
+  const temporal = stack.use(await startTemporal({ dbFile: path.join(dir, 'temporal.db') }));
+  const port = await freePort();
+  const address = `https://127.0.0.1:${port}`;
+  const place = (name: string): string => path.join(dir, name);
+  const configFile = (role: string): string => place(`${role}.hcl`);
+  const people = new Map<string, Promise<TestSvid>>();
+  const addresses = [address];
+  for (const folder of ['workflows.d', 'triggers.d', 'actions.d']) await mkdir(place(folder));
+  for (const [name, text] of Object.entries({ 'site-ping': SITE_PING, ...options.workflows }))
+    await writeFile(place(`workflows.d/${name}.hcl`), text);
+  await writeFile(place('triggers.d/triggers.hcl'), options.triggers ?? '');
+  await writeFile(place('actions.d/actions.hcl'), options.actions ?? '');
+  await writeFile(place('inventory.hcl'), inventoryText(options.nodes));
+
+  const run = (role: string, name: string, file: string): RunningProcess =>
+    owned.use(
+      startProcess([...fettle(role, '--config', file), '--log-level', options.logLevel ?? 'info'], {
+        name: `${role} ${name}`,
+        onLine: (line) => options.onLine?.(name, line),
+      }),
+    );
+  const person = (name: string): Promise<TestSvid> => {
+    const known = people.get(name) ?? pki.issue(`/person/${name}`);
+    people.set(name, known);
+    return known;
+  };
+  const writeCoordinator = async (name: string, listen: number): Promise<string> => {
+    const svid = await pki.issue('/coordinator', { name: `coordinator-${name}` });
+    const file = configFile(`coordinator-${name}`);
+    await writeFile(file, coordinatorText({ name, listen, svid, pki, dir, temporal: temporal.address, options }));
+    return file;
+  };
+  const mainFile = await writeCoordinator('c1', port);
+
+  const site: Omit<Site, typeof Symbol.asyncDispose> = {
+    dir,
+    pki,
+    temporal,
+    address,
+    workflowsDir: place('workflows.d'),
+    triggersDir: place('triggers.d'),
+    configFile,
+    person,
+    fettle,
+    environment: async (name = 'oncall') => {
+      const svid = await person(name);
+      return {
+        FETTLE_COORDINATOR: addresses.join(','),
+        FETTLE_COORDINATOR_ID: COORDINATOR_ID,
+        FETTLE_CERT: svid.certificate,
+        FETTLE_KEY: svid.key,
+        FETTLE_BUNDLE: svid.bundle,
+      };
+    },
+    setUp: async () => {
+      const { code, stderr } = await runProcess(fettle('setup', 'temporal', '--config', mainFile));
+      if (code !== 0) throw new Error(`fettle setup temporal ended with ${code}:\n${stderr}`);
+    },
+    startCoordinator: async (name = 'c1') => {
+      const own = name === 'c1' ? port : await freePort();
+      const file = name === 'c1' ? mainFile : await writeCoordinator(name, own);
+      const process = run('coordinator', name, file);
+      const where = `https://127.0.0.1:${own}`;
+      if (!addresses.includes(where)) addresses.push(where);
+      const client = await site.client('oncall', [where]);
+      try {
+        await process.waitUntil(async () => (await ready(client)) === true, { what: 'readiness', timeoutMs: 60_000 });
+      } finally {
+        await client[Symbol.asyncDispose]();
+      }
+      return { process, address: where };
+    },
+    startAgent: (node) => run('agent', node, configFile(`agent-${node}`)),
+    startTriggerDaemon: async (name = 't1') => {
+      const file = configFile(`trigger-daemon-${name}`);
+      const svid = await pki.issue('/trigger-daemon/t1', { name: `trigger-daemon-${name}` });
+      await writeFile(file, triggerDaemonText({ name, svid, dir, prometheus: options.prometheus ?? null, addresses }));
+      return run('trigger-daemon', name, file);
+    },
+    startAll: async () => {
+      await site.setUp();
+      for (const node of options.nodes) site.startAgent(node.name);
+      await site.startCoordinator();
+      const client = await site.client();
+      try {
+        for (const { name } of options.nodes)
+          await eventually(() => takesOrders(client, name), { what: `the agent of ${name}`, timeoutMs: 60_000 });
+      } finally {
+        await client[Symbol.asyncDispose]();
+      }
+      if ((options.triggers ?? null) !== null) await site.startTriggerDaemon();
+    },
+    client: async (caller = 'oncall', to = addresses) => {
+      const svid = await person(caller);
+      const { certificate, key, bundle } = svid;
+      const identity = await openClientIdentity(
+        { certificate, key, bundle, coordinatorId: COORDINATOR_ID },
+        { log: QUIET },
+      );
+      owned.use(identity);
+      return openCoordinatorClient({ addresses: to, coordinatorId: COORDINATOR_ID, identity });
+    },
+  };
+  for (const node of options.nodes)
+    await writeAgent(node, { dir, pki, temporal: temporal.address, options }, configFile);
+  await person('oncall');
+  const made = stack.move();
+  owned.defer(() => made.disposeAsync());
+  return Object.assign(site, { [Symbol.asyncDispose]: () => owned.disposeAsync() });
+}
+
+const QUIET = pino({ level: 'silent' });
+
+const fettle = (...args: string[]): string[] => [process.execPath, path.join(ROOT, 'cmd/main.ts'), ...args];
+
+/** Whether decisions can be taken: the gate is open and Workers poll. */
+async function ready(client: CoordinatorClient): Promise<boolean> {
+  try {
+    const status = await client.status();
+    return status.temporal.connected && status.gate.state === 'open';
+  } catch {
+    return false;
+  }
+}
+
+/** A dry run of `site-ping`, which every site has, tells whether the agent takes orders. */
+async function takesOrders(client: CoordinatorClient, node: string): Promise<boolean> {
+  try {
+    const decision = await client.request({ workflow: 'site-ping', target: { node }, dry_run: true });
+    return decision.decision !== 'refused';
+  } catch {
+    return false;
+  }
+}
+
+export const SITE_PING = `
+description = "Proves that the agent of a node takes orders"
+step "ping" {
+  action  = "ping"
+  timeout = "5s"
+}
+`;
+
+type Parts = { readonly dir: string; readonly pki: TestPki; readonly temporal: string; readonly options: SiteOptions };
+
+const quote = (text: string): string => JSON.stringify(text);
+
+const identityText = (svid: TestSvid): string => `
+identity {
+  certificate = ${quote(svid.certificate)}
+  key         = ${quote(svid.key)}
+  bundle      = ${quote(svid.bundle)}
+}`;
+
+function coordinatorText(parts: Parts & { name: string; listen: number; svid: TestSvid }): string {
+  const { dir, options, pki } = parts;
+  const source = options.prometheus ? `source "prometheus" "main" {\n  url = ${quote(options.prometheus)}\n}\n` : '';
+  return `name          = ${quote(parts.name)}
+domain        = "main"
+state_dir     = ${quote(path.join(dir, `state-${parts.name}`))}
+workflows_dir = ${quote(path.join(dir, 'workflows.d'))}
+inventory     = ${quote(path.join(dir, 'inventory.hcl'))}
+grant_key     = ${quote(pki.grantKeys.privateKey)}
+${identityText(parts.svid)}
+temporal {
+  address = ${quote(parts.temporal)}
+}
+server_config {
+  enable_tls = true
+  listen     = "127.0.0.1:${parts.listen}"
+  route_rule {
+    name           = "people"
+    method         = "GET"
+    route_patterns = ["/*"]
+    uris           = ["spiffe://${TRUST_DOMAIN}/person/oncall"]
+  }
+  route_rule {
+    name           = "people_act"
+    method         = "POST"
+    route_patterns = ["/*"]
+    uris           = ["spiffe://${TRUST_DOMAIN}/person/oncall"]
+  }
+  route_rule {
+    name           = "triggers"
+    method         = "POST"
+    route_patterns = ["/v1/requests", "/v1/episodes"]
+    uris           = ["spiffe://${TRUST_DOMAIN}/trigger-daemon/*"]
+  }
+  route_rule {
+    name           = "health"
+    method         = "GET"
+    route_patterns = ["/metrics", "/healthz", "/readyz"]
+    allow_public   = true
+    skip_log_match = true
+  }
+}
+${source}
+${options.coordinator ?? ''}
+`;
+}
+
+async function writeAgent(node: SiteNode, parts: Parts, configFile: (role: string) => string): Promise<void> {
+  const { dir, options, pki } = parts;
+  const svid = await pki.issue(`/agent/dc1/${node.type}/${node.name}`);
+  await chmod(svid.key, 0o600);
+  await writeFile(
+    configFile(`agent-${node.name}`),
+    `state_dir   = ${quote(path.join(dir, `state-${node.name}`))}
+actions_dir = ${quote(path.join(dir, 'actions.d'))}
+brake_file  = ${quote(path.join(dir, `stop-${node.name}`))}
+${identityText(svid)}
+temporal {
+  address = ${quote(parts.temporal)}
+}
+coordinator {
+  issuer     = ${quote(COORDINATOR_ID)}
+  grant_keys = [${quote(pki.grantKeys.publicKey)}]
+}
+${options.allow ?? 'allow "*" {}'}
+`,
+  );
+}
+
+function triggerDaemonText(parts: {
+  name: string;
+  svid: TestSvid;
+  dir: string;
+  prometheus: string | null;
+  addresses: readonly string[];
+}): string {
+  const source = parts.prometheus === null ? '' : `source "prometheus" "main" {\n  url = ${quote(parts.prometheus)}\n}`;
+  return `name         = ${quote(parts.name)}
+triggers_dir = ${quote(path.join(parts.dir, 'triggers.d'))}
+${identityText(parts.svid)}
+coordinator {
+  addresses = ${JSON.stringify(parts.addresses)}
+  id        = ${quote(COORDINATOR_ID)}
+}
+${source}
+`;
+}
+
+const inventoryText = (nodes: readonly SiteNode[]): string =>
+  nodes
+    .map(({ name, type, labels = {} }) => {
+      const pairs = Object.entries(labels).map(([key, value]) => `${key} = ${quote(value)}`);
+      return `node ${quote(name)} {\n  type       = ${quote(type)}\n  datacenter = "dc1"\n  labels     = { ${pairs.join(', ')} }\n}\n`;
+    })
+    .join('');
