@@ -15,7 +15,7 @@ export const sourceConfig = (url: string): PrometheusSourceConfig => ({
   parameters: {},
   auth: { kind: 'none' },
   tls: null,
-  timeoutMs: 1_000,
+  timeoutMs: 2_000,
   maxBytes: 1_000_000,
 });
 
