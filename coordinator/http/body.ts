@@ -1,4 +1,5 @@
 import { HttpFailure } from './failure.ts';
+import { findJsonMistake } from './json-mistake.ts';
 
 export const MAX_BODY_BYTES = 64 * 1024;
 const MAX_DEPTH = 32;
@@ -57,14 +58,12 @@ export function parseJson(text: string): unknown {
     });
   } catch (error) {
     if (error instanceof HttpFailure) throw error;
-    const said = error instanceof Error ? error.message : '';
-    const position = /at position (\d+)/.exec(said)?.[1];
-    // The engine's words quote the body; only what it expected is passed on.
-    const why =
-      /^(Expected .*?|Unexpected end of JSON input|Bad .*?|Unterminated .*?|No number .*?)(?: in JSON| at position|$)/.exec(
-        said,
-      )?.[1];
-    throw badJson(text, position === undefined ? text.length : Number(position), why ?? 'unexpected character');
+    const mistake = findJsonMistake(text);
+    throw badJson(
+      text,
+      mistake?.offset ?? text.length,
+      mistake === null ? 'cannot be read' : `expected ${mistake.expected}`,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import https, { type RequestOptions } from 'node:https';
+import type { ConnectionOptions } from 'node:tls';
 import type { IncomingHttpHeaders } from 'node:http';
 import { pino, type Logger } from 'pino';
 import type { AccessConfig, RouteRule } from '../../config/coordinator.ts';
@@ -98,7 +99,7 @@ export type TestClient = {
   readonly servername: string;
 };
 
-export async function tlsOptionsOf(client: TestClient): Promise<RequestOptions> {
+export async function tlsOptionsOf(client: TestClient): Promise<ConnectionOptions> {
   const read = async (file: string | null): Promise<Buffer | undefined> => (file === null ? undefined : readFile(file));
   return {
     host: '127.0.0.1',
@@ -111,10 +112,19 @@ export async function tlsOptionsOf(client: TestClient): Promise<RequestOptions> 
   };
 }
 
-export type Answer = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string };
+/** An agent that keeps its connections; Node reuses none when `checkServerIdentity` is given with each request. */
+export const keepingAgent = async (client: TestClient, maxSockets: number): Promise<https.Agent> =>
+  new https.Agent({ ...(await tlsOptionsOf(client)), keepAlive: true, maxSockets });
+
+export type Answer = {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  readonly reused: boolean;
+};
 
 /** One request over one connection of its own, unless an agent is given. */
-export function ask(options: RequestOptions, body?: string): Promise<Answer> {
+export function ask(options: RequestOptions | (ConnectionOptions & RequestOptions), body?: string): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const headers =
     body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
@@ -129,6 +139,7 @@ export function ask(options: RequestOptions, body?: string): Promise<Answer> {
           status: response.statusCode ?? 0,
           headers: response.headers,
           text: Buffer.concat(chunks).toString(),
+        reused: request.reusedSocket,
         }),
       );
     },
