@@ -1,9 +1,8 @@
-// A small HTTP service of the kind that wedges. It answers on 127.0.0.1:PORT, and writes its pid so that it can be restarted.
-// usage: node web-service.mjs PORT PIDFILE
+/** A small HTTP service of the kind that wedges: `node web-service.ts PORT PIDFILE`. Writes its pid so that it can be restarted. */
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
-const [port, pidFile] = process.argv.slice(2);
+const [port = '', pidFile = ''] = process.argv.slice(2);
 let served = 0;
 createServer((_, response) => {
   served += 1;
