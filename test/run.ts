@@ -22,25 +22,28 @@ const all = (await sourceFiles()).filter((file) => file.endsWith('.test.ts'));
 const files = all.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
 
 const checked = words.length > 0 || (await runChecks());
-const tested = await runTests();
-if (!checked) process.stdout.write('FAILED: the checks, see above\n');
-if (!checked || !tested) process.exitCode = 1;
+const failures = checked ? [] : ['the checks, see above'];
+const closing = await runTests(failures);
+for (const failure of failures) process.stdout.write(`FAILED: ${failure}\n`);
+process.stdout.write(`\n${closing}\n`);
+if (failures.length > 0) process.exitCode = 1;
 
-async function runTests(): Promise<boolean> {
+/** Adds to `failures` what went wrong. @returns Node's closing lines */
+async function runTests(failures: string[]): Promise<string> {
   if (files.length === 0) {
-    process.stdout.write(`FAILED: no test file's path holds ${words.join(' or ')}\n`);
-    return false;
+    failures.push(`no test file's path holds ${words.join(' or ')}`);
+    return '# tests 0';
   }
   process.stdout.write(`${files.length} test files, ${CONCURRENCY} at a time\n`);
   const leftovers = watchLeftovers(randomUUID());
   const report = path.join(ROOT, '.tools', `test-${process.pid}.tap`);
   await mkdir(path.dirname(report), { recursive: true });
-  const passed = await runNodeTest(report, leftovers);
+  if (!(await runNodeTest(report, leftovers))) failures.push('tests, see above');
   const left = await leftovers.end();
-  if (left.length > 0) process.stdout.write(`\nFAILED: the tests left processes behind:\n${left.join('\n')}\n`);
-  process.stdout.write(`\n${await closingLines(report)}\n`);
+  if (left.length > 0) failures.push(`the tests left processes behind:\n${left.join('\n')}`);
+  const lines = await closingLines(report);
   await rm(report);
-  return passed && left.length === 0;
+  return lines;
 }
 
 function runNodeTest(report: string, leftovers: ReturnType<typeof watchLeftovers>): Promise<boolean> {
