@@ -47,38 +47,48 @@ type Group = {
   readonly key: string;
   readonly labels: Labels;
   readonly certain: boolean;
-  readonly first: Sighting;
-  readonly aim: Aim;
+  /** Of the certain ones if there are any, who began first. */
+  readonly lead: Sighting;
+  readonly rest: Sighting[];
 };
 
-/** Series that differ in volatile labels only are one fault. They have to agree on what is asked for. */
+/** Series that differ in volatile labels only are one fault. */
 function groupByIdentity(seen: readonly Sighting[], trigger: TriggerConfig): Map<string, Group> {
   const groups = new Map<string, Group>();
+  const volatile = new Set(trigger.volatileLabels);
   for (const sighting of seen) {
-    const labels = identityLabels(sighting.labels, trigger.volatileLabels);
+    const labels = identityLabels(sighting.labels, volatile);
     const key = identityKey(labels);
-    const aim = aimAt(trigger, sighting.labels);
     const other = groups.get(key);
-    const group = { key, labels, certain: sighting.certain, first: sighting, aim };
-    groups.set(key, other === undefined ? group : join(other, group));
+    groups.set(key, other === undefined ? groupOf(key, labels, sighting, []) : join(other, sighting));
   }
   return groups;
 }
 
-function join(a: Group, b: Group): Group {
-  // The certain one speaks; of two, the one that began earlier.
-  const [lead, rest] =
-    a.certain !== b.certain
-      ? a.certain
-        ? [a, b]
-        : [b, a]
-      : (b.first.since ?? Infinity) < (a.first.since ?? Infinity)
-        ? [b, a]
-        : [a, b];
-  if (lead.certain !== rest.certain || sameAim(lead.aim, rest.aim)) return lead;
+const groupOf = (key: string, labels: Labels, lead: Sighting, rest: Sighting[]): Group => ({
+  key,
+  labels,
+  certain: lead.certain,
+  lead,
+  rest,
+});
+
+function join(group: Group, sighting: Sighting): Group {
+  const { key, labels, lead, rest } = group;
+  const earlier = (sighting.since ?? Infinity) < (lead.since ?? Infinity);
+  const leads = sighting.certain === lead.certain ? earlier : sighting.certain;
+  rest.push(leads ? lead : sighting);
+  return leads ? groupOf(key, labels, sighting, rest) : group;
+}
+
+/** What to ask for; the certain sightings of one identity have to agree on it. */
+function aimOf({ lead, rest }: Group, trigger: TriggerConfig): Aim {
+  const aim = aimAt(trigger, lead.labels);
+  const others = rest.filter((one) => one.certain === lead.certain).map((one) => aimAt(trigger, one.labels));
+  if (others.every((other) => sameAim(aim, other))) return aim;
   const problem =
     'series of one identity disagree about target or arguments; take the labels they use out of volatile_labels';
-  return { ...lead, aim: { ok: false, problem } };
+  return { ok: false, problem };
 }
 
 function sameAim(a: Aim, b: Aim): boolean {
@@ -87,8 +97,8 @@ function sameAim(a: Aim, b: Aim): boolean {
 }
 
 function seeAgain(known: Fault | undefined, group: Group, look: Answer, trigger: TriggerConfig, clock: Clock): Fault {
-  const { labels: seriesLabels, value, since } = group.first;
-  const sighting = { seriesLabels, value, aim: group.aim, observedAt: look.askedAt, seenAt: clock.mono };
+  const { labels: seriesLabels, value, since } = group.lead;
+  const sighting = { seriesLabels, value, aim: aimOf(group, trigger), observedAt: look.askedAt, seenAt: clock.mono };
   if (known === undefined) {
     return {
       ...sighting,

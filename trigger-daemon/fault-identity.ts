@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { TriggerConfig } from '../config/trigger-daemon.ts';
-import { canonicalJson } from '../workflows/canonical-json.ts';
 import type { Labels } from './aim.ts';
 
 /** `SOURCE/TRIGGER`: whose faults these are. */
@@ -11,18 +10,15 @@ export const identitySource = (trigger: Pick<TriggerConfig, 'source' | 'name'>):
  * The labels that make a fault this fault: all but the volatile ones and the metric's name. Derived from nothing but the answer and
  * the configuration, so a second daemon and the next process come to the same.
  */
-export function identityLabels(labels: Labels, volatile: readonly string[]): Labels {
-  const kept = Object.entries(labels).filter(
-    ([name, value]) => name !== '__name__' && value !== '' && !volatile.includes(name),
-  );
-  return Object.fromEntries(kept.sort(([a], [b]) => (a < b ? -1 : 1)));
+export function identityLabels(labels: Labels, volatile: ReadonlySet<string>): Labels {
+  const names = Object.keys(labels).filter((name) => name !== '__name__' && labels[name] !== '' && !volatile.has(name));
+  return Object.fromEntries(names.sort(byCodeUnit).map((name) => [name, labels[name] ?? '']));
 }
 
-/** Key of an identity within one trigger. Lone surrogates, which JSON escapes in many spellings, are replaced first. */
-export const identityKey = (labels: Labels): string =>
-  canonicalJson(
-    Object.fromEntries(Object.entries(labels).map(([name, value]) => [name.toWellFormed(), value.toWellFormed()])),
-  );
+const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : 1);
+
+/** Key of an identity within one trigger, from labels in the order `identityLabels` gives them. */
+export const identityKey = (labels: Labels): string => JSON.stringify(Object.entries(labels).flat());
 
 /** Short name of an identity for logs: the same everywhere for the same fault. */
 export const identityDigest = (source: string, key: string): string =>

@@ -82,7 +82,7 @@ export async function startTriggerDaemon(
   return { status, metricsAddress: server?.address ?? null, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** The watches of the triggers in force. A changed trigger is a new one: its `for` begins anew. */
+/** The watches of the triggers in force. A changed trigger, or one over a changed source, is a new one: its `for` begins anew. */
 class Watches {
   readonly #deps: TriggerDaemonDeps;
   readonly #start: (trigger: TriggerConfig, source: MetricSource) => Watch;
@@ -122,7 +122,8 @@ class Watches {
     if (this.#stopped) return;
     const wanted = new Map(this.#deps.triggers().map((trigger) => [trigger.name, trigger]));
     const gone = [...this.#running.values()].filter(
-      (watch) => !sameTrigger(watch.trigger, wanted.get(watch.trigger.name)),
+      ({ trigger, source }) =>
+        !sameTrigger(trigger, wanted.get(trigger.name)) || this.#deps.sourceFor(trigger.source) !== source,
     );
     await Promise.all(gone.map((watch) => watch.stop()));
     for (const watch of gone) this.#running.delete(watch.trigger.name);

@@ -45,6 +45,7 @@ const STATUS_FAULTS = 100;
 
 export class Watch {
   readonly trigger: TriggerConfig;
+  readonly source: MetricSource;
   readonly #deps: WatchDeps;
   readonly #log: Logger;
   readonly #stop = new AbortController();
@@ -57,6 +58,7 @@ export class Watch {
   /** Begins to watch at once. */
   constructor(trigger: TriggerConfig, deps: WatchDeps) {
     this.trigger = trigger;
+    this.source = deps.source;
     this.#deps = deps;
     this.#log = deps.log.child({ trigger: trigger.name });
     this.#show();
