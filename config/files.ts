@@ -19,19 +19,22 @@ export const beginning = (file: string): Place => ({ file, line: 1, column: 1 })
 export async function listHclFiles(paths: readonly string[], problems: Problems): Promise<readonly string[]> {
   const files: string[] = [];
   for (const path of paths) {
-    try {
-      if ((await stat(path)).isDirectory()) files.push(...(await folderFiles(path)));
-      else files.push(path);
-    } catch (error) {
-      problems.error(beginning(path), '', cannotRead(error));
-    }
+    const info = await stat(path).catch(() => null);
+    // What cannot be looked at is kept: reading it says why, in its turn.
+    if (info?.isDirectory() !== true) files.push(path);
+    else for (const file of await folderFiles(path, problems)) files.push(file);
   }
   return [...new Set(files)];
 }
 
-async function folderFiles(folder: string): Promise<readonly string[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.hcl') && !name.startsWith('.'));
-  return names.sort().map((name) => join(folder, name));
+async function folderFiles(folder: string, problems: Problems): Promise<readonly string[]> {
+  try {
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.hcl') && !name.startsWith('.'));
+    return names.sort().map((name) => join(folder, name));
+  } catch (error) {
+    problems.error(beginning(folder), '', cannotRead(error));
+    return [];
+  }
 }
 
 export async function decodeFile(file: string, problems: Problems): Promise<DecodedFile> {
@@ -95,7 +98,7 @@ export function mergeBodies(files: readonly DecodedFile[], problems: Problems): 
           `is already set at ${placeFrom(attribute.place, earlier.place)}; take one of the two away`,
         );
     }
-    blocks.push(...(body?.blocks ?? []));
+    for (const block of body?.blocks ?? []) blocks.push(block);
   }
   return { attributes, blocks };
 }

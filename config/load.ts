@@ -75,6 +75,7 @@ export async function loadWorkflows(
 const WORKFLOW_NAME = /^[a-z][a-z0-9-]{0,63}$/;
 
 export function readWorkflow({ file, body }: DecodedFile, problems: Problems, known: Known): WorkflowConfig | null {
+  if (body === null) return null;
   const name = baseName(file);
   if (!WORKFLOW_NAME.test(name))
     problems.error(
@@ -82,7 +83,6 @@ export function readWorkflow({ file, body }: DecodedFile, problems: Problems, kn
       '',
       `${JSON.stringify(name)} is no workflow name; name the file with a-z, 0-9 and -, beginning with a letter`,
     );
-  if (body === null) return null;
   const section = readSection(
     workflowFile,
     body,

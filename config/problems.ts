@@ -13,14 +13,14 @@ export class Problems {
   }
 
   add(problems: readonly Problem[]): void {
-    this.#list.push(...problems);
+    for (const problem of problems) this.#list.push(problem);
   }
 
   get errors(): number {
     return this.#list.filter((problem) => problem.severity === 'error').length;
   }
 
-  /** In the order of `files`, then by position; at most `MAX_PER_FILE` of one file, and a last one that says how many more. */
+  /** In the order of `files`, then by position; at most `MAX_PER_FILE` of one file, and a last one that says there are more. */
   sorted(files: readonly string[]): readonly Problem[] {
     const all = [...files, ...this.#list.map((problem) => problem.place.file)];
     return [...new Set(all)].flatMap((file) => {
@@ -35,7 +35,7 @@ export class Problems {
           place,
           path: '',
           severity: worst,
-          message: `and ${last.length} more problems from here; mend the first ones`,
+          message: 'and more problems from here on; mend the first ones',
         } as const,
       ];
     });

@@ -6,7 +6,7 @@ import type { Node } from 'web-tree-sitter';
 import type { Place, Problem } from '../problem.ts';
 import { checkGrammar } from './grammar.ts';
 import { parseTree } from './parse.ts';
-import { MAX_BYTES, scan, type Scan } from './scan.ts';
+import { MAX_BYTES, MAX_FOUND, scan, type Scan } from './scan.ts';
 import { literalOf, type StringPart } from './templates.ts';
 import { sourceText, type SourceText } from './text.ts';
 
@@ -46,7 +46,7 @@ export async function decodeHcl(file: string, bytes: Uint8Array): Promise<Decode
   const scanned = scan(source);
   const problems: Problem[] = [];
   const reportAt = (place: Place, message: string): void => {
-    problems.push({ place, path: '', severity: 'error', message });
+    if (problems.length <= MAX_FOUND) problems.push({ place, path: '', severity: 'error', message });
   };
   const report = (offset: number, message: string): void => reportAt(source.place(offset), message);
   for (const found of scanned.found) report(found.offset, found.message);

@@ -3,7 +3,7 @@
  * demands them (the tree's grammar ignores them). Says what is wrong in words and goes on with the next line.
  * Nesting was bounded by the scan, so recursion is shallow.
  */
-import type { Found, Scan, Token } from './scan.ts';
+import { MAX_FOUND, type Found, type Scan, type Token } from './scan.ts';
 
 class Unexpected extends Error {
   readonly offset: number;
@@ -35,7 +35,7 @@ function fail(token: Token, message: string): never {
 function checkBody(cursor: Cursor): void {
   for (;;) {
     const token = peek(cursor);
-    if (token.kind === 'end' || isMark(token, '}')) return;
+    if (token.kind === 'end' || isMark(token, '}') || cursor.found.length >= MAX_FOUND) return;
     if (token.kind === 'newline') cursor.at += 1;
     else attempt(cursor, () => checkStatement(cursor));
   }

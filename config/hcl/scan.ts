@@ -22,6 +22,10 @@ export type Scan = {
 
 export const MAX_BYTES = 1_048_576;
 export const MAX_DEPTH = 32;
+/** Bounds the memory of a tree: some hundred megabytes at the worst, where a text of 1 MB could take a gigabyte. */
+export const MAX_TOKENS = 200_000;
+/** A text with more mistakes than this is not worth reading on. */
+export const MAX_FOUND = 100;
 
 const NAME = /[A-Za-z_][A-Za-z0-9_-]*/y;
 const NUMBER = /[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
@@ -55,7 +59,9 @@ export function scan(source: SourceText): Scan {
     found: [],
     source,
   };
-  while (state.at < state.text.length && scanOne(state));
+  while (mayGoOn(state) && scanOne(state));
+  if (state.tokens.length >= MAX_TOKENS && state.at < state.text.length)
+    state.found.push({ offset: state.at, message: `more than ${MAX_TOKENS} words and marks in one file; split it` });
   const unclosed = state.open.at(-1);
   if (state.at >= state.text.length && unclosed !== undefined) {
     const message = `this ${unclosed.mark} is never closed; a ${CLOSING[unclosed.mark]} is missing in or after it`;
@@ -65,6 +71,9 @@ export function scan(source: SourceText): Scan {
   push(state, 'end', state.text.length, state.text.length);
   return { ...state, masked: state.masked.join('') };
 }
+
+const mayGoOn = ({ at, text, found, tokens }: State): boolean =>
+  at < text.length && found.length < MAX_FOUND && tokens.length < MAX_TOKENS;
 
 /** Takes one token or gap; false when nothing sensible can follow. */
 function scanOne(state: State): boolean {
@@ -120,7 +129,7 @@ function blockComment(state: State): boolean {
 function quoted(state: State): boolean {
   const start = state.at;
   const result = scanString(state.text, start);
-  state.found.push(...result.found);
+  for (const found of result.found) state.found.push(found);
   if (result.end === null) {
     const message = 'this string is never closed on its line; end it with "';
     state.found.push({ offset: start, message });

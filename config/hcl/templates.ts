@@ -44,7 +44,7 @@ export function scanString(text: string, start: number): ScannedString {
       flush();
       if (taken.reference !== null) parts.push({ ref: taken.reference, offset: at });
     } else literal += taken.value;
-    if (taken.problem !== null) found.push({ offset: at, message: taken.problem });
+    if (taken.problem !== null && found.length < 100) found.push({ offset: at, message: taken.problem });
     at = taken.end;
   }
 }
