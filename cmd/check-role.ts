@@ -16,6 +16,7 @@ import {
 import { formatProblem, type Problem } from '../config/problem.ts';
 import type { TriggerDaemonConfig } from '../config/trigger-daemon.ts';
 import { validateFiles } from '../config/validate.ts';
+import { knownToWorkflows } from '../coordinator/rules.ts';
 import { loadSvid } from '../identity/svid-source.ts';
 import { agentQueues, QUEUES } from '../workflows/contract.ts';
 import { checkCoordinators } from './check-coordinators.ts';
@@ -65,7 +66,6 @@ const problemFindings = (problems: readonly Problem[]): Finding[] =>
 
 async function checkCoordinator(config: CoordinatorConfig, io: Io): Promise<Finding[]> {
   const { identity, temporal, sources } = config;
-  const known = { ...KNOWN, sources: sources.map(sourceAddress), notify: config.notify.map(({ name }) => name) };
   const list: Queue[] = [
     { name: QUEUES.workflows, type: 'workflow' },
     { name: QUEUES.gate, type: 'workflow' },
@@ -79,7 +79,7 @@ async function checkCoordinator(config: CoordinatorConfig, io: Io): Promise<Find
       : checkIdentity(identity, io.now()),
     checkSecretFile('files', config.grantKey),
     writable(config.stateDir),
-    readableRules('workflows', loadWorkflows(config.workflowsDir, known)),
+    readableRules('workflows', loadWorkflows(config.workflowsDir, knownToWorkflows(config))),
     checkTemporal(temporal, needs, io.now),
     checkSources(sources, io.signal),
   ]);

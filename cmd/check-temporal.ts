@@ -4,8 +4,10 @@ import { gateWorkflowId, SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
 import { errorText, fail, type Finding, ok, warn } from './finding.ts';
 import { formatDuration } from './time-text.ts';
 
-/** temporal.api.enums.v1.TaskQueueType; the generated enum is only in a package of ours for tests. */
-const QUEUE_TYPES: Readonly<Record<'workflow' | 'activity', number>> = { workflow: 1, activity: 2 };
+type DescribeTaskQueue = Temporal['connection']['workflowService']['describeTaskQueue'];
+type QueueType = NonNullable<Parameters<DescribeTaskQueue>[0]['taskQueueType']>;
+/** temporal.api.enums.v1.TaskQueueType; the package that names its values is none of ours at run time. */
+const QUEUE_TYPES = { workflow: 1, activity: 2 } as unknown as Readonly<Record<'workflow' | 'activity', QueueType>>;
 /** A poller asks anew at least every 60-70 s; one silent for longer is gone, though the server keeps its name for 5 minutes. */
 const POLLER_LIVES_MS = 90_000;
 
@@ -133,7 +135,7 @@ async function polled(
     temporal.connection.workflowService.describeTaskQueue({
       namespace,
       taskQueue: { name: queue.name },
-      taskQueueType: QUEUE_TYPES[queue.type] as never,
+      taskQueueType: QUEUE_TYPES[queue.type],
     }),
   );
   const ages = (pollers ?? []).map(({ lastAccessTime }) => now - Number(lastAccessTime?.seconds ?? 0) * 1000);

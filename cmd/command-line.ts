@@ -48,5 +48,5 @@ function report(error: unknown, io: Io): ExitCode {
 
 /** One line: what is wrong, then what to type. */
 function tell(io: Io, message: string, next: string): void {
-  note(io, `fettle: ${printable(message.replace(/[.;?\s]+$/, ''))}; try: ${printable(next)}`);
+  note(io, `fettle: ${printable(message.replace(/[.;\s]+$/, ''))}; try: ${printable(next)}`);
 }

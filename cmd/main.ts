@@ -29,7 +29,7 @@ const io: Io = {
   stdout: quietWhenClosed(process.stdout),
   stderr: quietWhenClosed(process.stderr),
   env: process.env,
-  isTty: Boolean(process.stdout.isTTY),
+  isTty: process.stdout.isTTY ?? false,
   columns: process.stdout.isTTY ? process.stdout.columns : null,
   now: Date.now,
   signal: stopOnSignals(),

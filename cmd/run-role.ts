@@ -4,6 +4,7 @@ import type { HostPort } from '../config/connections.ts';
 import { ConfigError, type Loaded } from '../config/load.ts';
 import { formatProblem, type Problem } from '../config/problem.ts';
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts';
+import { errorText } from './finding.ts';
 import { type Io, note } from './io.ts';
 import { printable } from './printable.ts';
 import { roleLog } from './role-log.ts';
@@ -50,7 +51,6 @@ export async function runRole<Config>(
   const undo = new UndoStack(log);
   // A role with nothing open yet (no port, its server away) must not end because the event loop is empty.
   const alive = setInterval(() => {}, 2 ** 30);
-  undo.add('process', () => clearInterval(alive));
   let failure: unknown = null;
   try {
     await untilAborted(io.signal, startParts(io, config, role, log, undo));
@@ -62,9 +62,13 @@ export async function runRole<Config>(
   }
   if (io.signal.aborted) log.info({ signal: String(io.signal.reason) }, 'stopping; a second signal ends it at once');
   const stopped = await stopWithin(undo, stopDeadlineMs, log);
+  clearInterval(alive);
   if (failure instanceof ConfigError) throw invalid(io, failure.problems, flags, role.name);
-  if (failure instanceof CommandError) throw failure;
-  return failure === null && stopped ? EXIT.ok : EXIT.failed;
+  if (failure !== null) {
+    const text = `the ${role.name} cannot start: ${errorText(failure)}`;
+    throw new CommandError(EXIT.failed, text, `fettle doctor --config ${flags.config.join(' ')}`, { cause: failure });
+  }
+  return stopped ? EXIT.ok : EXIT.failed;
 }
 
 async function loadOrExplain<Config>(
