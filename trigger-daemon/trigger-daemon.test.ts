@@ -220,6 +220,14 @@ test('with one Prometheus: what the coordinator does with requests', async (t) =
     assert.deepEqual([coordinator.requests.length, coordinator.reports.length], [3, 0]);
   });
 
+  await t.test('a source that moves is asked at its new address', async () => {
+    await using coordinator = await standIn({ decide: admitted });
+    await using daemon = await startDaemon('http://127.0.0.1:1', coordinator.client, [webWedged]);
+    await eventually(() => daemon.status().triggers[0]?.state === 'cannot_tell');
+    daemon.moveSource(url);
+    await eventually(() => coordinator.requests.length === 1);
+  });
+
   await t.test('metrics, status and readiness are served over HTTP', async () => {
     await using coordinator = await standIn({ decide: admitted });
     await using daemon = await startDaemon(url, coordinator.client, [webWedged]);

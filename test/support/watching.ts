@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { PrometheusSourceConfig } from '../../config/connections.ts';
 import type { TriggerConfig, TriggerDaemonConfig } from '../../config/trigger-daemon.ts';
-import { prometheusSource } from '../../sources/prometheus.ts';
+import { openSourcePool } from '../../sources/source-pool.ts';
 import type { CoordinatorPort } from '../../trigger-daemon/coordinator-port.ts';
 import { startTriggerDaemon } from '../../trigger-daemon/trigger-daemon.ts';
 
@@ -54,7 +54,7 @@ export async function startDaemon(
   triggers: readonly TriggerConfig[],
   name = 'watcher-1',
 ) {
-  const source = prometheusSource(sourceConfig(url));
+  const pool = openSourcePool([sourceConfig(url)]);
   const metrics = new Registry();
   const log: string[] = [];
   const listeners = new Set<() => void>();
@@ -66,7 +66,7 @@ export async function startDaemon(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    sourceFor: (address) => (address === source.address ? source : undefined),
+    sourceFor: pool.get,
     log: pino({ level: 'debug' }, { write: (line) => log.push(line) }),
     metrics,
     outbox: { backoff: { firstMs: 20, mostMs: 100 } },
@@ -79,6 +79,11 @@ export async function startDaemon(
       inForce = next;
       for (const listener of listeners) listener();
     },
+    /** The same source at another address, as after an edit of the file. */
+    moveSource: (to: string): void => {
+      pool.update([sourceConfig(to)]);
+      for (const listener of listeners) listener();
+    },
     metric: async (name: string, labels: Record<string, string> = {}): Promise<number> => {
       const found = await metrics.getSingleMetric(name)?.get();
       const wanted = Object.entries(labels);
@@ -88,7 +93,7 @@ export async function startDaemon(
     },
     [Symbol.asyncDispose]: async () => {
       await daemon.stop();
-      source.close();
+      pool.close();
     },
   };
 }
