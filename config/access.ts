@@ -4,18 +4,10 @@ import { everyOne } from './connections.ts';
 import type { HclValue } from './hcl/decode.ts';
 import type { Problems } from './problems.ts';
 import { block, many, optional, placeFrom, required, withDefault, type Section } from './schema.ts';
-import {
-  bool,
-  hostPort,
-  httpMethod,
-  listOf,
-  name,
-  oneOf,
-  routePattern,
-  spiffePattern,
-  text,
-  word,
-} from './value-types.ts';
+import { hostPort, httpMethod, routePattern, spiffePattern } from './value-addresses.ts';
+import { listOf } from './value-collections.ts';
+import { name, word } from './value-names.ts';
+import { bool, oneOf, text } from './value-types.ts';
 
 const routeRuleBlock = block({
   doc: 'Opens a door: matches on method and path and (caller in `uris` or `allow_public`). What no rule matches is denied.',

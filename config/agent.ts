@@ -14,7 +14,10 @@ import {
 import type { Known } from './known.ts';
 import type { Place } from './problem.ts';
 import { block, many, needed, one, optional, required, withDefault, type ReadOptions, type Section } from './schema.ts';
-import { inputName, integer, listOf, mapOf, name, path, regex, spiffeId } from './value-types.ts';
+import { path, spiffeId } from './value-addresses.ts';
+import { listOf, mapOf } from './value-collections.ts';
+import { inputName, name } from './value-names.ts';
+import { integer, regex } from './value-types.ts';
 
 /** `allow "systemd.restart" { args = { unit = "^web\\.service$" } }`: what this host lets a coordinator do at all. */
 export type AllowRule = {

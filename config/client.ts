@@ -1,6 +1,7 @@
 import type { Problems } from './problems.ts';
 import { block, optional, required, type Section } from './schema.ts';
-import { listOf, path, spiffeId, url } from './value-types.ts';
+import { path, spiffeId, url } from './value-addresses.ts';
+import { listOf } from './value-collections.ts';
 
 /** `~/.config/fettle/client.hcl`: how the command line reaches a coordinator. Flags and environment come before it. */
 export type ClientProfile = {

@@ -4,7 +4,10 @@ import { everyOne } from './connections.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { Problems } from './problems.ts';
 import { block, many, required, withDefault, type Section } from './schema.ts';
-import { absolutePath, anyText, duration, listOf, mapOf, name, regex } from './value-types.ts';
+import { absolutePath } from './value-addresses.ts';
+import { listOf, mapOf } from './value-collections.ts';
+import { name } from './value-names.ts';
+import { anyText, duration, regex } from './value-types.ts';
 
 const slotName = name('input name', /^(?!__proto__$)[A-Za-z_][A-Za-z0-9_-]{0,63}$/, 'letters, digits, _ and -');
 const variable = name('variable name', /^(?!__proto__$)[A-Za-z_][A-Za-z0-9_]*$/, 'letters, digits and _');

@@ -1,21 +1,10 @@
 /** Blocks that several roles share: identity, Temporal, sources, where metrics are served. */
 import { block, many, one, optional, required, withDefault, type Section } from './schema.ts';
 import type { Problems } from './problems.ts';
-import {
-  address,
-  anyText,
-  duration,
-  hostPort,
-  integer,
-  mapOf,
-  name,
-  oneOf,
-  path,
-  text,
-  trustDomain,
-  url,
-  word,
-} from './value-types.ts';
+import { address, hostPort, path, url } from './value-addresses.ts';
+import { mapOf } from './value-collections.ts';
+import { name, trustDomain, word } from './value-names.ts';
+import { anyText, duration, integer, oneOf, text } from './value-types.ts';
 
 export type HostPort = { readonly host: string; readonly port: number };
 

@@ -17,7 +17,9 @@ import {
 import type { Place } from './problem.ts';
 import type { Problems } from './problems.ts';
 import { block, many, needed, one, optional, required, withDefault, type ReadOptions, type Section } from './schema.ts';
-import { duration, name, oneOf, path, trustDomain, webhookUrl, word } from './value-types.ts';
+import { path, webhookUrl } from './value-addresses.ts';
+import { name, trustDomain, word } from './value-names.ts';
+import { duration, oneOf } from './value-types.ts';
 
 /** One `route_rule` of `server_config`: opens a door, nothing more. */
 export type RouteRule = {
@@ -32,8 +34,7 @@ export type RouteRule = {
   readonly skipLogMatch: boolean;
 };
 
-export const VERBS = ['run', 'cancel', 'approve', 'pause'] as const;
-export type Verb = (typeof VERBS)[number];
+export type Verb = 'run' | 'cancel' | 'approve' | 'pause';
 
 /** `workflow_rule "name" { workflows, node_types, uris, verbs }`: who may do what where. `*` = all; uri `anonymous` = no certificate. */
 export type WorkflowRule = {

@@ -30,7 +30,7 @@ test('refuses what is no duration, and says what one looks like', () => {
     '999999999999999999999d',
     '1s\n',
     '٣s',
-    `${'1s'.repeat(50)}`,
+    '1s'.repeat(50),
   ])
     assert.throws(
       () => parseDuration(text),

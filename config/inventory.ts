@@ -2,7 +2,9 @@ import type { Place } from './problem.ts';
 import type { Problems } from './problems.ts';
 import { block, many, required, withDefault, type Section } from './schema.ts';
 import { everyOne } from './connections.ts';
-import { anyText, labelName, mapOf, placeName } from './value-types.ts';
+import { mapOf } from './value-collections.ts';
+import { labelName, placeName } from './value-names.ts';
+import { anyText } from './value-types.ts';
 
 /** `inventory.hcl`: `node "web-1" { type = "web", datacenter = "dc1", labels = { rack = "r1" } }` */
 export type InventoryNode = {

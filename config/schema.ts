@@ -108,7 +108,7 @@ export type ReadOptions = {
   readonly complete: boolean;
 };
 
-export const pathOf = (parent: string, name: string): string => (parent === '' ? name : `${parent}.${name}`);
+const pathOf = (parent: string, name: string): string => (parent === '' ? name : `${parent}.${name}`);
 
 /** Reads a body by its schema. Every problem goes to `options.problems`. */
 export function readSection<B extends Block>(

@@ -14,7 +14,8 @@ import {
 } from './connections.ts';
 import type { Place } from './problem.ts';
 import { block, many, needed, one, optional, required, withDefault, type ReadOptions, type Section } from './schema.ts';
-import { listOf, path, spiffeId, url } from './value-types.ts';
+import { path, spiffeId, url } from './value-addresses.ts';
+import { listOf } from './value-collections.ts';
 import type { ArgValue, Text } from './workflow.ts';
 
 export type TriggerConfig = {

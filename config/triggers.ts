@@ -7,22 +7,10 @@ import type { Problems } from './problems.ts';
 import { block, many, optional, required, withDefault, type Section } from './schema.ts';
 import { checkTriggerArgs } from './trigger-args.ts';
 import type { TriggerConfig } from './trigger-daemon.ts';
-import {
-  argument,
-  duration,
-  inputName,
-  integer,
-  labelName,
-  listOf,
-  mapOf,
-  objectOf,
-  placeName,
-  sourceRef,
-  template,
-  text,
-  word,
-  workflowName,
-} from './value-types.ts';
+import { listOf, mapOf, objectOf } from './value-collections.ts';
+import { inputName, labelName, placeName, sourceRef, word, workflowName } from './value-names.ts';
+import { argument, template } from './value-references.ts';
+import { duration, integer, text } from './value-types.ts';
 import type { Text } from './workflow.ts';
 
 const labelled = { type: template(['labels']), required: false } as const;

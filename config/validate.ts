@@ -17,13 +17,13 @@ import { triggerDaemonOf } from './trigger-daemon.ts';
 import { triggersOf } from './triggers.ts';
 import type { WorkflowConfig } from './workflow.ts';
 
-export type ValidateOptions = {
+type ValidateOptions = {
   /** Taken as the kind of every file, all of them one whole configuration, as a role would read them. */
   readonly kind?: Kind | undefined;
   readonly known?: Known | undefined;
 };
 
-export type Validated = {
+type Validated = {
   readonly problems: readonly Problem[];
   /** In the order they were looked at; `kind` null where that could not be told. */
   readonly files: readonly { readonly file: string; readonly kind: Kind | null }[];

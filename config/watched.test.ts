@@ -100,6 +100,9 @@ test('sees by looking what no notification tells: a link on the way that points 
   await using _watched = await watchConfig({ load, paths: [join(current, 'w.hcl')], onChange, onProblems, pollMs: 20 });
   await rename(join(folder, 'to-v2'), current);
   await when(() => changes.at(-1) === 'w:v2');
+  await symlink('v1', join(folder, 'back'));
+  await rename(join(folder, 'back'), current);
+  await when(() => changes.at(-1) === 'w:v1');
 });
 
 test('a bad file leaves the old value in force and is told, until it is mended', async (context) => {

@@ -2,7 +2,9 @@
 import { block, optional, withDefault, type Section } from './schema.ts';
 import type { HclValue } from './hcl/decode.ts';
 import type { Problems } from './problems.ts';
-import { anyText, bool, inputName, listOf, number, oneOf, regex, scalar } from './value-types.ts';
+import { listOf } from './value-collections.ts';
+import { inputName } from './value-names.ts';
+import { anyText, bool, number, oneOf, regex, scalar } from './value-types.ts';
 import type { ValueType } from './schema.ts';
 import type { ArgValue, InputConfig } from './workflow.ts';
 

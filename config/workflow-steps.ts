@@ -3,19 +3,10 @@ import { didYouMean } from './did-you-mean.ts';
 import type { Known, KnownAction } from './known.ts';
 import type { Problems } from './problems.ts';
 import { block, placeFrom, required, withDefault, type Section } from './schema.ts';
-import {
-  argument,
-  duration,
-  inputName,
-  integer,
-  mapOf,
-  name,
-  objectOf,
-  oneOf,
-  sourceRef,
-  template,
-  word,
-} from './value-types.ts';
+import { mapOf, objectOf } from './value-collections.ts';
+import { inputName, name, sourceRef, word } from './value-names.ts';
+import { argument, template } from './value-references.ts';
+import { duration, integer, oneOf } from './value-types.ts';
 import type { StepConfig, WorkflowSection } from './workflow.ts';
 
 /** What references may stand in a step's arguments; secrets are filled on the host. Labels reach a workflow through its inputs only. */

@@ -7,7 +7,9 @@ import type { Place } from './problem.ts';
 import type { Problems } from './problems.ts';
 import { everyOne } from './connections.ts';
 import { block, many, one, withDefault, type Section } from './schema.ts';
-import { anyText, oneOrMore, parsedTarget, word } from './value-types.ts';
+import { oneOrMore } from './value-collections.ts';
+import { taskQueueTarget, word } from './value-names.ts';
+import { anyText } from './value-types.ts';
 import { constraintBlock, constraintOf } from './workflow-constraints.ts';
 import { inputBlock, inputOf } from './workflow-inputs.ts';
 import { checkReferences } from './workflow-references.ts';
@@ -79,7 +81,7 @@ export const workflowFile = block({
   attributes: {
     description: withDefault(anyText, 'For people.', '', '""'),
     task_queue_target: withDefault(
-      parsedTarget,
+      taskQueueTarget,
       'Which agents may run its steps: `"node"` the target itself, `"node_type"` any of the target\'s type, `"node_type:TYPE"` any of that type, `"general"` any of the datacenter. Targets other than a node need one of the last three.',
       { kind: 'node' },
       '"node"',

@@ -16,7 +16,7 @@ export type HclString = At & {
   readonly parts: readonly StringPart[];
   readonly partPlaces: readonly Place[];
 };
-export type HclMember = { readonly key: string; readonly keyPlace: Place; readonly value: HclValue };
+type HclMember = { readonly key: string; readonly keyPlace: Place; readonly value: HclValue };
 export type HclValue =
   | HclString
   | (At & { readonly kind: 'number'; readonly value: number })
@@ -31,7 +31,7 @@ export type HclLabel = At & { readonly text: string };
 export type HclBlock = At & { readonly type: string; readonly labels: readonly HclLabel[]; readonly body: HclBody };
 export type HclBody = { readonly attributes: ReadonlyMap<string, HclAttribute>; readonly blocks: readonly HclBlock[] };
 
-export type Decoded = { readonly body: HclBody | null; readonly problems: readonly Problem[] };
+type Decoded = { readonly body: HclBody | null; readonly problems: readonly Problem[] };
 
 /** Decodes one file's text. Never throws for anything the text holds; `body` is null when any problem was found. */
 export async function decodeHcl(file: string, bytes: Uint8Array): Promise<Decoded> {

@@ -6,7 +6,7 @@
 import type { SourceText } from './text.ts';
 import { scanString, type StringPart } from './templates.ts';
 
-export type TokenKind = 'name' | 'number' | 'string' | 'mark' | 'newline' | 'end';
+type TokenKind = 'name' | 'number' | 'string' | 'mark' | 'newline' | 'end';
 export type Token = { readonly kind: TokenKind; readonly start: number; readonly end: number; readonly text: string };
 export type Found = { readonly offset: number; readonly message: string };
 
@@ -23,7 +23,7 @@ export type Scan = {
 export const MAX_BYTES = 1_048_576;
 export const MAX_DEPTH = 32;
 /** Bounds the memory of a tree: some hundred megabytes at the worst, where a text of 1 MB could take a gigabyte. */
-export const MAX_TOKENS = 200_000;
+const MAX_TOKENS = 200_000;
 /** A text with more mistakes than this is not worth reading on. */
 export const MAX_FOUND = 100;
 

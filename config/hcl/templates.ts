@@ -2,12 +2,11 @@
 import type { Template, Text } from '../workflow.ts';
 import type { Found } from './scan.ts';
 
-export type Reference = { readonly ref: string; readonly offset: number };
+type Reference = { readonly ref: string; readonly offset: number };
 export type StringPart = string | Reference;
 
 /** The first word of a reference, which says what may stand after its dot and where it may be used. */
-export const REFERENCE_ROOTS = ['labels', 'input', 'target', 'secret'] as const;
-export type ReferenceRoot = (typeof REFERENCE_ROOTS)[number];
+export type ReferenceRoot = 'labels' | 'input' | 'target' | 'secret';
 
 export const referenceRoot = (ref: string): ReferenceRoot => ref.slice(0, ref.indexOf('.')) as ReferenceRoot;
 
@@ -15,7 +14,7 @@ const REFERENCE = /^[ \t]*(?:(labels|input|secret)\.([A-Za-z_][A-Za-z0-9_-]*)|ta
 const ALLOWED = '${labels.NAME}, ${input.NAME}, ${target.node}, ${target.type}, ${target.datacenter}, ${secret.NAME}';
 const SIMPLE: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '"': '"', '\\': '\\' };
 
-export type ScannedString = {
+type ScannedString = {
   readonly parts: readonly StringPart[];
   /** Just behind the closing quote; null when the line or the text ends first. */
   readonly end: number | null;
