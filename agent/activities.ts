@@ -38,7 +38,7 @@ export type AgentActivitiesSetting = {
 };
 
 /** Often enough that a cancellation is heard soon, and well within the coordinator's heartbeat timeout of 10 s. */
-export const HEARTBEAT_MS = 2000;
+const HEARTBEAT_MS = 2000;
 
 /** The activities that coordinators start in the agents' namespace. Each takes one order and answers one compact JWS. */
 export function createActivities(setting: AgentActivitiesSetting): Record<string, (order: never) => Promise<string>> {

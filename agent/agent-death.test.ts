@@ -17,7 +17,7 @@ import {
 } from '../test/support/agent-bench.ts';
 import { eventually, freePort, type RunningProcess, startProcess } from '../test/support/processes.ts';
 import { startTemporal, type TemporalServer } from '../test/support/temporal.ts';
-import type { ReceiptClaims, SettlementClaims } from '../workflows/contract.ts';
+import type { SettlementClaims } from '../workflows/contract.ts';
 import { readProcess } from './procfs.ts';
 
 let temporal: TemporalServer;
@@ -74,7 +74,7 @@ describe('an agent killed with SIGKILL', () => {
     const order = await bench.order('exec', { command: 'run' }, { step: 'before' });
     const later = sender.act(order);
     await using _ = await agentProcess({ run: program });
-    assert.equal((await opened<ReceiptClaims>(await later)).result.status, 'done');
+    assert.equal((await opened(await later)).result.status, 'done');
     assert.equal(readFileSync(count, 'utf8'), 'x\n');
     assert.equal((await settled('before')).state, 'ended');
   });
@@ -95,11 +95,11 @@ describe('an agent killed with SIGKILL', () => {
     await using _ = await agentProcess({ run: program });
     assert.deepEqual(await settled('during'), { state: 'running', attempt: 1 });
     const next = await bench.order('exec', { command: 'run' }, { step: 'during', attempt: 2 });
-    const refused = await opened<ReceiptClaims>(await sender.act(next));
+    const refused = await opened(await sender.act(next));
     assert.equal(refused.result.status === 'refused' && refused.result.code, 'attempt_unsettled');
     const again = sender.act(order);
     await writeFile(gate, '');
-    const ended = await opened<ReceiptClaims>(await again);
+    const ended = await opened(await again);
     assert.equal(ended.result.status, 'unknown', JSON.stringify(ended.result));
     const answer = await settled('during');
     assert.deepEqual(answer.state === 'ended' && [answer.attempt, answer.result.status], [1, 'unknown']);
@@ -123,10 +123,10 @@ describe('an agent killed with SIGKILL', () => {
     const program = await script(bench.dir, 'after.sh', `#!/bin/sh\necho x >> ${count}\nexit 3\n`);
     const killed = await agentProcess({ run: program });
     const order = await bench.order('exec', { command: 'run' }, { step: 'after' });
-    const first = await opened<ReceiptClaims>(await sender.act(order));
+    const first = await opened(await sender.act(order));
     await killed.kill();
     await using _ = await agentProcess({ run: program });
-    const again = await opened<ReceiptClaims>(await sender.act(order));
+    const again = await opened(await sender.act(order));
     assert.deepEqual([again.result, again.from, again.to], [first.result, first.from, first.to]);
     assert.equal(first.result.status === 'failed' && first.result.output.exitCode, 3);
     assert.equal(readFileSync(count, 'utf8'), 'x\n');
@@ -134,6 +134,29 @@ describe('an agent killed with SIGKILL', () => {
 });
 
 describe('Temporal away', () => {
+  it('or there without the namespace of agents: the agent says so once, and works when it is made', async () => {
+    await using server = await startTemporal();
+    const config = await bench.config(WEB_1, server.address);
+    const file = join(bench.dir, 'no-namespace.json');
+    await writeFile(
+      file,
+      JSON.stringify({ config: { ...config, stateDir: join(bench.dir, 'no-namespace') }, commands: [] }),
+    );
+    await using agent = startProcess([process.execPath, ENTRY, file], { name: 'agent' });
+    await agent.waitForLine('Temporal is away');
+    await using own = await openSender(server.address);
+    await own.client.workflowService.registerNamespace({
+      namespace: AGENTS_NAMESPACE,
+      workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
+    });
+    await agent.waitForLine(/^connected$/, { timeoutMs: 60_000 });
+    const receipt = await opened(
+      await own.act(await bench.order('ping', {}, { step: 'made' }), { scheduleToStartMs: 60_000 }),
+    );
+    assert.equal(receipt.result.status, 'done');
+    assert.equal(agent.output().split('Temporal is away').length - 1, 1);
+  });
+
   it('at the start, and again later: the agent takes orders whenever it is there', async () => {
     const port = await freePort();
     const db = join(bench.dir, 'temporal.db');
@@ -146,7 +169,7 @@ describe('Temporal away', () => {
     await agent.waitForLine(/^connected$/);
     for (const step of ['first', 'second']) {
       await using own = await openSender(server.address);
-      const receipt = await opened<ReceiptClaims>(await own.act(await bench.order('ping', {}, { step })));
+      const receipt = await opened(await own.act(await bench.order('ping', {}, { step })));
       assert.equal(receipt.result.status, 'done');
       if (step === 'first') await server.restart();
     }

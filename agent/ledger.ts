@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, unlink } from 'node:fs/promises';
+import { chmod, mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createOnce, isTemporary, LedgerError, readWhole, replaceFile } from './durable-file.ts';
 import { digestOf } from './digest.ts';
@@ -182,6 +182,11 @@ async function drop(folder: string, name: string): Promise<number> {
   return gone ? 1 : 0;
 }
 
+async function ageOf(path: string): Promise<number> {
+  const found = await stat(path).catch(() => null);
+  return found === null ? 0 : Date.now() - found.mtimeMs;
+}
+
 async function remove(path: string): Promise<boolean> {
   try {
     await unlink(path);
@@ -194,17 +199,12 @@ async function remove(path: string): Promise<boolean> {
   }
 }
 
-/** What a crash left behind: side files without their entry. Temporary files of a live writer are told by their age. */
+/** What a crash left behind: side files without their entry, and temporary files too old to be somebody's at work. */
 async function dropLeftovers(folder: string): Promise<void> {
   const names = new Set(await readdir(folder));
   for (const name of names) {
+    if (isTemporary(name) && (await ageOf(join(folder, name))) > HOUR) await remove(join(folder, name));
     const owner = name.replace(/\.(?:process|result)$/, '');
     if (owner !== name && ENTRY_NAME.test(owner) && !names.has(owner)) await remove(join(folder, name));
   }
-}
-
-/** Removes half-written temporary files; only when no other process writes here. */
-export async function dropTemporaries(stateDir: string): Promise<void> {
-  const folder = join(stateDir, 'ledger');
-  for (const name of await readdir(folder)) if (isTemporary(name)) await remove(join(folder, name));
 }

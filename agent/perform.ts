@@ -15,7 +15,7 @@ import { runProcess } from './process-group.ts';
 import type { ProcessMark } from './procfs.ts';
 import { boundedResult } from './receipts.ts';
 import { RefusalError } from './refusal.ts';
-import { fillSecrets } from './secrets.ts';
+import { fillSecrets, withoutSecrets } from './secrets.ts';
 
 /** What was done about one order: what its receipt says. */
 export type Performed = {
@@ -70,12 +70,15 @@ export function createPerformer(setting: PerformerSetting): Performer {
     string,
     { readonly nonce: string; readonly abort: AbortController; readonly answer: Promise<Performed> }
   >();
+  const unrecorded = createUnrecorded();
   return {
     async perform(opened, signal) {
       const { claims } = opened;
       const attempt = attemptOf(claims);
       if (!usesLedger(claims)) return asRefusal(() => lookOnly(setting, { ...opened, attempt, signal }));
       const key = attemptKey(attempt);
+      const failed = unrecorded.get(key);
+      if (failed !== undefined) return { ...failed, repeated: true };
       for (let earlier = inFlight.get(key); earlier !== undefined; earlier = inFlight.get(key)) {
         const following = follow(signal, earlier.abort);
         const answer = await earlier.answer.finally(following);
@@ -85,10 +88,12 @@ export function createPerformer(setting: PerformerSetting): Performer {
       const following = follow(signal, abort);
       const answer = carryOut(setting, { ...opened, attempt, signal: abort.signal }, (reason) => abort.abort(reason));
       inFlight.set(key, { nonce: claims.jti, abort, answer });
-      return answer.finally(() => {
+      try {
+        return unrecorded.keep(key, claims.begin_by, await answer);
+      } finally {
         following();
         inFlight.delete(key);
-      });
+      }
     },
     async recall(claims, grant, signal) {
       if (!usesLedger(claims)) return null;
@@ -102,6 +107,23 @@ export function createPerformer(setting: PerformerSetting): Performer {
     },
   };
 }
+
+/** Refusals that the disk would not take: they hold until their orders are past acting on, or one could act after all. */
+function createUnrecorded() {
+  const refusals = new Map<string, { readonly until: number; readonly answer: Performed }>();
+  return {
+    get: (key: string): Performed | undefined => refusals.get(key)?.answer,
+    keep(key: string, beginBy: number, answer: Performed): Performed {
+      for (const [old, { until }] of refusals) if (until < Date.now()) refusals.delete(old);
+      if (answer.result.status === 'refused' && answer.result.code === 'ledger_failed') {
+        refusals.set(key, { until: beginBy + UNRECORDED_MS, answer });
+      }
+      return answer;
+    },
+  };
+}
+/** Beyond the begin-by, for clocks that differ. */
+const UNRECORDED_MS = 60_000;
 
 const attemptOf = ({ execution, step, attempt }: GrantClaims): Attempt => ({ execution, step, attempt });
 
@@ -341,9 +363,8 @@ async function runSafely(
 
 /** Bounded, and free of secret values wherever an action may have put one. */
 function clean<R extends ActionResult>(result: R, secrets: readonly string[]): R {
-  const text = (value: string): string => secrets.reduce((now, secret) => now.replaceAll(secret, '[secret]'), value);
   const walk = (value: unknown): unknown => {
-    if (typeof value === 'string') return text(value);
+    if (typeof value === 'string') return withoutSecrets(value, secrets);
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, walk(member)]));
   };

@@ -23,6 +23,10 @@ export async function fillSecrets(
   return { args: filled, secrets: [...values.values()] };
 }
 
+/** Longest first: a secret that begins another must not spoil it. */
+export const withoutSecrets = (text: string, secrets: readonly string[]): string =>
+  secrets.toSorted((a, b) => b.length - a.length).reduce((now, secret) => now.replaceAll(secret, '[secret]'), text);
+
 const isTemplate = (value: ArgValue): value is Template => typeof value === 'object' && 'template' in value;
 
 function secretNames(values: readonly ArgValue[]): Set<string> {

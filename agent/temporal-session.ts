@@ -13,6 +13,8 @@ export type SessionSetting = {
   readonly graceMs: number;
 };
 
+const FIRST_PROBE_MS = 10_000;
+
 /** One connection with its three Workers. Over as soon as one of them is. */
 export type TemporalSession = {
   /** Resolves when asked to end; rejects when a Worker failed. */
@@ -36,8 +38,13 @@ export async function openSession(setting: SessionSetting): Promise<TemporalSess
     tls: await tlsOptions(temporal),
     ...(apiKey !== null && { apiKey }),
   });
+  const probe = async (timeoutMs: number): Promise<void> => {
+    const ask = () => connection.workflowService.describeNamespace({ namespace: temporal.agentsNamespace });
+    await connection.withDeadline(Date.now() + timeoutMs, ask);
+  };
   let workers: Worker[];
   try {
+    await probe(FIRST_PROBE_MS);
     workers = await createWorkers(connection, setting);
   } catch (error) {
     await connection.close().catch(() => undefined);
@@ -54,10 +61,7 @@ export async function openSession(setting: SessionSetting): Promise<TemporalSess
   return {
     over,
     end,
-    async probe(timeoutMs) {
-      const ask = () => connection.workflowService.describeNamespace({ namespace: temporal.agentsNamespace });
-      await connection.withDeadline(Date.now() + timeoutMs, ask);
-    },
+    probe,
     async refreshCredentials() {
       const key = await readApiKey(temporal);
       if (key !== null && key !== apiKey) {

@@ -16,6 +16,9 @@ export function argumentCheck(action: keyof typeof ACTIONS): (args: Args) => Rea
   if (rules === undefined) throw new Error(`ACTION_ARGUMENTS has no entry for ${action}`);
   const schema = schemaOf(rules);
   return (args) => {
+    // zod passes over this one name, and what is passed over is not refused.
+    if (Object.hasOwn(args, '__proto__'))
+      throw new RefusalError('args_invalid', `${action}: does not take "__proto__"`);
     const checked = schema.safeParse(args);
     if (checked.success) return checked.data;
     const faults = checked.error.issues.map((issue) => faultOf(issue, rules)).join('; ');

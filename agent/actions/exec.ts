@@ -2,6 +2,7 @@ import { isAbsolute } from 'node:path';
 import type { CommandDefinition } from '../../config/agent.ts';
 import type { Scalar } from '../../workflows/contract.ts';
 import { RefusalError } from '../refusal.ts';
+import { withoutSecrets } from '../secrets.ts';
 import { wholeValue } from '../whole-value.ts';
 import { type Action, CLEAN_ENVIRONMENT, type CommandLine, endOf, factsOnly } from './action.ts';
 import { argumentCheck } from './argument-check.ts';
@@ -26,7 +27,10 @@ export const exec: Action = {
     };
     const facts = { command: definition.name };
     return {
-      rehearse: async () => factsOnly(facts, `would run ${JSON.stringify(argv)} in ${definition.workingDirectory}`),
+      async rehearse({ secrets }) {
+        const shown = JSON.stringify(argv.map((argument) => withoutSecrets(argument, secrets)));
+        return factsOnly(facts, `would run ${shown} in ${definition.workingDirectory}`);
+      },
       async run(run) {
         const end = await run.run(line);
         return endOf(end, argv[0]!, Math.min(run.timeoutMs, definition.timeoutMs), facts);
@@ -103,5 +107,5 @@ function refuseOption(definition: CommandDefinition, argument: string, inputs: I
   );
 }
 
-/** `^-`, `-`, `^(?:-`, `(-`, `--`, with the dash escaped or not. */
-const WANTS_DASH = /^\^?(?:\((?:\?:)?)*\\?-/;
+/** `-`, `^-`, `(-`, `^(?:-`. */
+const WANTS_DASH = /^\^?(?:\((?:\?:)?)*-/;

@@ -1,0 +1,11 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { ACTION_ARGUMENTS } from './action-arguments.ts';
+import { ACTIONS } from './contract.ts';
+
+it('describes the arguments of every action there is, with patterns that compile', () => {
+  assert.deepEqual(Object.keys(ACTION_ARGUMENTS).toSorted(), Object.keys(ACTIONS).toSorted());
+  for (const { named } of Object.values(ACTION_ARGUMENTS)) {
+    for (const { pattern } of Object.values(named)) assert.ok(new RegExp(`^(?:${pattern})$`, 'u'));
+  }
+});
