@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import { parseSpiffeId } from '../config/spiffe-id.ts';
 import type {
@@ -86,7 +87,8 @@ export type CoordinatorClient = AsyncDisposable & {
 };
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
-const MAX_RECONNECTS = 5;
+const MAX_RECONNECTS = 6;
+const RECONNECT_MS = 125;
 /** The server sends a comment every 15 s, so a stream silent for so long is dead. Milliseconds. */
 const STREAM_SILENCE_MS = 45_000;
 
@@ -196,28 +198,39 @@ class Calls implements AsyncDisposable {
 
 async function* streamEvents(calls: Calls, id: string, options?: CallOptions): AsyncGenerator<ApiEvent> {
   const path = `${executionPath(id)}/events`;
+  const signal = options?.signal;
   let lastId: string | null = null;
+  let opened = false;
   for (let failures = 0; ;) {
     const headers: Record<string, string> = {
       accept: 'text/event-stream',
       ...(lastId === null ? {} : { 'last-event-id': lastId }),
     };
-    const body = await calls.stream({ method: 'GET', path, headers }, options);
+    let body: Dispatcher.ResponseData['body'] | null = null;
     try {
+      body = await calls.stream({ method: 'GET', path, headers }, options);
+      opened = true;
       for await (const event of readEventStream(body)) {
         failures = 0;
         if (event.event === 'end') return;
+        if (event.event === 'failure') throw toApiError(500, {}, JSON.parse(event.data));
         lastId = event.id ?? lastId;
         if (event.event === 'message') yield parseEvent(event.data);
-        if (event.event === 'failure') throw toApiError(500, {}, JSON.parse(event.data));
       }
+      // Ended without the word `end`: that coordinator is going down, or the connection's life is over. Go on with another.
+      failures += 1;
     } catch (error) {
-      options?.signal?.throwIfAborted();
-      if (error instanceof ApiError || ++failures > MAX_RECONNECTS) throw error;
+      signal?.throwIfAborted();
+      const final = error instanceof ApiError && error.status !== 503;
+      if (!opened || final || failures >= MAX_RECONNECTS) throw error;
+      failures += 1;
     } finally {
-      body.destroy();
+      // Its own end or ours: an abort shows up above, not here.
+      body?.on('error', () => undefined).destroy();
     }
-    // Ended without the word `end`: the coordinator is going down, or the connection's life is over. Go on elsewhere.
+    if (failures > MAX_RECONNECTS)
+      throw new Error(`the story of ${id} broke off ${failures} times without anything new`);
+    if (failures > 1) await sleep(RECONNECT_MS * 2 ** failures, undefined, { signal });
   }
 }
 

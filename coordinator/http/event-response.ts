@@ -35,7 +35,13 @@ export function eventResponse(options: EventResponseOptions): Response {
     { highWaterMark: 0 },
   );
   return new Response(body, {
-    headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
+    headers: {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+      // A stream may outlive what its connection was judged by, so no request follows on it.
+      connection: 'close',
+    },
   });
 }
 
