@@ -6,7 +6,7 @@ import { listOf } from './value-collections.ts';
 import { inputName } from './value-names.ts';
 import { anyText, bool, number, oneOf, regex, scalar } from './value-types.ts';
 import type { ValueType } from './schema.ts';
-import type { ArgValue, InputConfig } from './workflow.ts';
+import type { ArgValue, InputConfig, Template } from './workflow.ts';
 
 type Literal = NonNullable<InputConfig['default']>;
 
@@ -29,8 +29,8 @@ export const inputBlock = block({
     ),
     description: withDefault(anyText, 'For people.', '', '""'),
     pattern: optional(regex, 'Regular expression that the whole of a string, or each string of a list, must match.'),
-    min: optional(number, 'Least number.'),
-    max: optional(number, 'Greatest number.'),
+    min: optional(number, 'Least number; of a string the least count of characters, of a list that of its items.'),
+    max: optional(number, 'Greatest number, or count, likewise.'),
     values: optional(listOf(scalar, { min: 1 }), 'The only values allowed (for a list: the only items).'),
     default: optional(literal, 'Taken when a request does not give it.'),
     required: optional(bool, 'Whether a request must give it. Default: `true` when there is no `default`.'),
@@ -58,16 +58,16 @@ export function inputOf(section: Section<typeof inputBlock>, problems: Problems)
   if (pattern !== null && type !== 'string' && type !== 'list')
     complain('pattern', `fits strings only, and this input is a ${type}; take it away`);
   for (const key of ['min', 'max'] as const)
-    if (section.values[key] !== null && type !== 'number')
-      complain(key, `fits numbers only, and this input is a ${type}; take it away`);
+    if (section.values[key] !== null && type === 'bool')
+      complain(key, 'bounds nothing, as this input is a bool; take it away');
   if (min !== null && max !== null && min > max) complain('max', `is less than min (${min}); write a larger number`);
   if (fallback !== null && required === true)
     complain('required', 'can never matter, as there is a default; take one of the two away');
-  const unruled = { ...input, values: null };
-  const misfit =
-    type === 'list'
-      ? values?.map((value) => inputProblem(unruled, [value]))
-      : values?.map((value) => inputProblem(unruled, value));
+  // Each of the values must itself be possible; for a list they are its items.
+  const unlisted = { ...input, values: null };
+  const misfit = values?.map((value) =>
+    type === 'list' ? itemProblem(unlisted, value) : inputProblem(unlisted, value),
+  );
   const bad = misfit?.find((problem) => problem !== null);
   if (bad !== undefined && bad !== null) complain('values', bad);
   const problem = fallback === null ? null : inputProblem(input, fallback);
@@ -77,33 +77,43 @@ export function inputOf(section: Section<typeof inputBlock>, problems: Problems)
 
 /** Why a value does not fit an input, or null. What still holds references can only be judged when they are filled. */
 export function inputProblem(input: InputConfig, value: ArgValue): string | null {
-  if (typeof value === 'object' && 'template' in value)
-    return input.type === 'string' || value.template.length === 1
-      ? null
-      : `is text, and the input ${input.name} is a ${input.type}`;
-  if (input.type === 'list') {
-    if (!Array.isArray(value)) return `is no list, and the input ${input.name} is one; write [ ... ]`;
-    return (
-      (value as readonly ArgValue[]).map((item) => itemProblem(input, item)).find((problem) => problem !== null) ?? null
-    );
-  }
-  if (typeof value === 'object')
-    return `is a list, and the input ${input.name} is a ${input.type}; write one ${input.type}`;
-  const type = typeof value === 'boolean' ? 'bool' : typeof value;
-  if (type !== input.type) return `is a ${type}, and the input ${input.name} is a ${input.type}; write a ${input.type}`;
-  return itemProblem(input, value);
+  const { name, type } = input;
+  if (isTemplate(value))
+    return type === 'string' || value.template.length === 1 ? null : `is text, and the input ${name} is a ${type}`;
+  if (type === 'list') return listProblem(input, value);
+  if (typeof value === 'object') return `is a list, and the input ${name} is a ${type}; write one ${type}`;
+  const given = typeof value === 'boolean' ? 'bool' : typeof value;
+  if (given !== type) return `is a ${given}, and the input ${name} is a ${type}; write a ${type}`;
+  const wrong = itemProblem(input, value);
+  if (wrong !== null || typeof value === 'boolean') return wrong;
+  return typeof value === 'string'
+    ? boundsProblem(input, [...value].length, ' characters')
+    : boundsProblem(input, value, '');
 }
 
-function itemProblem(input: InputConfig, value: ArgValue): string | null {
-  const { name, pattern, min, max, values } = input;
-  if (typeof value === 'object') return 'template' in value ? null : 'is a list in a list; write a flat one';
-  if (values !== null && !values.includes(value))
-    return `${JSON.stringify(value)} is not among the values of ${name}; write one of ${values.map((known) => JSON.stringify(known)).join(', ')}`;
-  if (typeof value === 'number' && min !== null && value < min)
-    return `${value} is less than the least ${name}; write ${min} or more`;
-  if (typeof value === 'number' && max !== null && value > max)
-    return `${value} is more than the greatest ${name}; write ${max} or less`;
+const isTemplate = (value: ArgValue): value is Template => typeof value === 'object' && 'template' in value;
+
+function listProblem(input: InputConfig, value: ArgValue): string | null {
+  if (!Array.isArray(value)) return `is no list, and the input ${input.name} is one; write [ ... ]`;
+  const items = value as readonly ArgValue[];
+  const wrong = items.map((item) => itemProblem(input, item)).find((problem) => problem !== null);
+  return wrong ?? boundsProblem(input, items.length, ' items');
+}
+
+/** One value, or one item of a list, against `values` and `pattern`. */
+function itemProblem({ name, pattern, values }: InputConfig, value: ArgValue): string | null {
+  if (typeof value === 'object') return isTemplate(value) ? null : 'is a list in a list; write a flat one';
+  if (values !== null && !values.includes(value)) {
+    const known = values.map((one) => JSON.stringify(one)).join(', ');
+    return `${JSON.stringify(value)} is not among the values of ${name}; write one of ${known}`;
+  }
   if (typeof value === 'string' && pattern !== null && !new RegExp(`^(?:${pattern})$`, 'u').test(value))
     return `${JSON.stringify(value)} does not match the pattern of ${name}; write what fits ${pattern}`;
+  return null;
+}
+
+function boundsProblem({ name, min, max }: InputConfig, size: number, unit: string): string | null {
+  if (min !== null && size < min) return `is ${size}${unit}, less than the least of ${name}; write ${min} or more`;
+  if (max !== null && size > max) return `is ${size}${unit}, more than the greatest of ${name}; write ${max} or less`;
   return null;
 }

@@ -1,4 +1,4 @@
-# error: 5:13 more than the greatest
+# error: 5:13 is 4, more than the greatest of a
 input "a" {
   type    = "number"
   max     = 3
