@@ -150,8 +150,10 @@ describe('Temporal away', () => {
       workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
     });
     await agent.waitForLine(/^connected$/, { timeoutMs: 60_000 });
+    const order = await bench.order('ping', {}, { step: 'made' });
+    // Parts of the server go on for a while not knowing the namespace.
     const receipt = await opened(
-      await own.act(await bench.order('ping', {}, { step: 'made' }), { scheduleToStartMs: 60_000 }),
+      await eventually(() => own.act(order, { scheduleToStartMs: 5000 }), { timeoutMs: 60_000 }),
     );
     assert.equal(receipt.result.status, 'done');
     assert.equal(agent.output().split('Temporal is away').length - 1, 1);

@@ -204,13 +204,19 @@ describe('an agent on its queues', () => {
   });
 
   it('refuses as busy what finds no free slot in time, while settle is answered at once', async () => {
-    const gate = join(bench.dir, 'gate');
-    const program = await script(bench.dir, 'hold.sh', `#!/bin/sh\nwhile [ ! -e ${gate} ]; do sleep 0.05; done\n`);
+    const [gate, mark] = [join(bench.dir, 'gate'), join(bench.dir, 'held')];
+    const program = await script(
+      bench.dir,
+      'hold.sh',
+      `#!/bin/sh\necho > ${mark}\nwhile [ ! -e ${gate} ]; do sleep 0.05; done\n`,
+    );
     await using _ = await running({ maxActions: 1 }, [command('hold', [program])]);
     const held = sender.act(await bench.order('exec', { command: 'hold' }, { step: 'held' }));
-    await eventually(
-      async () => (await sender.settle(await bench.settle({ step: 'held' }))).answer.state === 'running' || undefined,
-    );
+    await eventually(() => existsSync(mark));
+    assert.deepEqual((await sender.settle(await bench.settle({ step: 'held' }))).answer, {
+      state: 'running',
+      attempt: 1,
+    });
     const late = await receiptOf(
       await sender.act(await bench.order('exec', { command: 'hold' }, { ...fresh(), begin_by: Date.now() + 1500 })),
     );
