@@ -300,7 +300,7 @@ test('ps shows what runs, all with --all, and passes its filters on', async () =
   assert.equal(running.code, 0);
   assert.match(
     running.out,
-    /^ID +STATE +STARTED +TOOK +CALLER\nrestart-service:web-1:1-7 +running +11:56:00Z 4m ago +4m +spiffe:\/\/example\.com\/person\/ada\n$/,
+    /^ID +STATE +STARTED +TOOK +CALLER\nrestart-service:web-1:1-7 +running +11:56:00Z 4m ago +4m +spiffe:\/\/example\.com\/person\/oncall\n$/,
   );
   const query = new URL(coordinator.asked[0]?.path ?? '', coordinator.url).searchParams;
   assert.deepEqual(Object.fromEntries(query), {
@@ -346,7 +346,7 @@ test('show tells who, why, on what evidence, each step with permit and receipt, 
   assert.equal(code, 0);
   for (const part of [
     'restart-service:web-1:1-7  healed (verified) in 14s: the query held for 10s',
-    'asked by    spiffe://example.com/person/ada',
+    'asked by    spiffe://example.com/person/oncall',
     'why         alert WebDown',
     'arguments   unit=web.service',
     'plan        sha256-abc',

@@ -126,7 +126,7 @@ function addCa(program: FettleCommand, dispatch: Dispatch): void {
     .option('--renew', 'replace a certificate of the same id that is there')
     .example('fettle ca issue coordinator --dir ca --out coordinator-1', 'for a coordinator')
     .example('fettle ca issue agent/dc1/web/web-1 --dir ca --out web-1', 'for the agent of a server')
-    .example('fettle ca issue person/ada --dir ca --out ada --hours 720', 'for a person')
+    .example('fettle ca issue person/oncall --dir ca --out oncall --hours 720', 'for a person')
     .action((subject: string, flags: CaIssueFlags) =>
       dispatch(async (io) => (await import('./ca-command.ts')).caIssue(io, subject, flags)),
     );

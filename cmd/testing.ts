@@ -117,7 +117,7 @@ export const EXECUTION: ApiExecution = {
   datacenter: 'dc1',
   state: 'running',
   outcome: null,
-  caller: 'spiffe://example.com/person/ada',
+  caller: 'spiffe://example.com/person/oncall',
   started_at: '2026-11-21T11:56:00Z',
   closed_at: null,
 };
