@@ -205,9 +205,9 @@ test('a workflow is named after its file, and the name is checked', async (conte
 test('never shows a secret that was put into a URL', async (context) => {
   const folder = await folderWith(context, {
     'c.hcl':
-      'source "prometheus" "main" {\n  url = "http://user:hunter2@h:9090"\n}\nnotify "x" {\n  url = "https://a:hunter2@h"\n}\nnotify "y" {\n  url = "h?token=hunter2"\n}\nagents {}\n',
+      'source "prometheus" "main" {\n  url = "http://user:hunter2@h:9090"\n}\nnotify "x" {\n  url = "https://a:hunter2@h"\n}\nnotify "y" {\n  url = "h/hunter2?token=hunter2"\n}\nsource "prometheus" "b" {\n  url = "user:hunter2@h"\n}\nagents {}\n',
   });
   const { problems } = await validateFiles([folder]);
-  assert.equal(problems.length, 3);
+  assert.equal(problems.length, 4);
   assert.ok(!JSON.stringify(problems).includes('hunter2'));
 });

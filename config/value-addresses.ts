@@ -39,7 +39,8 @@ export const url: ValueType<string> = parsed('URL', 'a URL in quotes', (given) =
 export const webhookUrl: ValueType<string> = parsed('URL', 'a URL in quotes', (given) => {
   const bare = given.replace(/[?#].*$/s, '');
   const problem = !URL.canParse(given) || /[\s\p{Cc}\\]/u.test(given) || !/^https?:\/\/[^/]/.test(bare);
-  if (problem) return refuse(bare, 'is no URL; write http:// or https://, a host, and maybe a port and path');
+  // Such addresses are often secrets themselves: never shown.
+  if (problem) throw new Error('is no URL; write http:// or https://, a host, and maybe a port, path and query');
   const { username, password } = new URL(given);
   if (username !== '' || password !== '') throw new Error('the URL holds credentials; use bearer_file instead');
   return given;

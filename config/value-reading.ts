@@ -49,5 +49,11 @@ export function parsed<T>(name: string, write: string, parse: (text: string, val
 }
 
 export const refuse = (text: string, message: string): never => {
-  throw new Error(`${JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}...` : text)} ${message}`);
+  throw new Error(`${JSON.stringify(shown(text))} ${message}`);
 };
+
+/** Bounded, and without what looks like a password before a host. */
+function shown(text: string): string {
+  const bounded = text.length > 200 ? `${text.slice(0, 200)}...` : text;
+  return bounded.replaceAll(/[^\s/]*:[^\s/]*@/g, '...@');
+}

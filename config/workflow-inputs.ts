@@ -75,11 +75,11 @@ export function inputOf(section: Section<typeof inputBlock>, problems: Problems)
   return problems.errors > before ? null : input;
 }
 
-/** Why a value does not fit an input, or null. What still holds references can only be judged when they are filled. */
+/** Why a value of a trigger or default does not fit an input, or null. References there are to labels, and so are text. */
 export function inputProblem(input: InputConfig, value: ArgValue): string | null {
   const { name, type } = input;
   if (isTemplate(value))
-    return type === 'string' || value.template.length === 1 ? null : `is text, and the input ${name} is a ${type}`;
+    return type === 'string' ? null : `is text, and the input ${name} is a ${type}; write a ${type}`;
   if (type === 'list') return listProblem(input, value);
   if (typeof value === 'object') return `is a list, and the input ${name} is a ${type}; write one ${type}`;
   const given = typeof value === 'boolean' ? 'bool' : typeof value;
@@ -87,7 +87,7 @@ export function inputProblem(input: InputConfig, value: ArgValue): string | null
   const wrong = itemProblem(input, value);
   if (wrong !== null || typeof value === 'boolean') return wrong;
   return typeof value === 'string'
-    ? boundsProblem(input, [...value].length, ' characters')
+    ? boundsProblem(input, Array.from(value).length, ' characters')
     : boundsProblem(input, value, '');
 }
 
