@@ -1,31 +1,18 @@
-import type { Logger } from 'pino';
-import { ACTIONS, type ActionOrder, type ActionResult, type GrantClaims } from '../workflows/contract.ts';
+import { ACTIONS, type ActionResult, type GrantClaims } from '../workflows/contract.ts';
+import { actionRun, clean, noteProcess, runSafely } from './action-run.ts';
 import { ALL_ACTIONS } from './actions/all-actions.ts';
-import type { Action, ActionEnd, ActionHost, ActionRun, PreparedAction } from './actions/action.ts';
-import type { ActionSlots } from './action-slots.ts';
-import type { AllowList } from './allow-list.ts';
-import { type Attempts, type AttemptState, fence } from './attempts.ts';
+import type { Action, ActionEnd, PreparedAction } from './actions/action.ts';
+import { fence } from './attempts.ts';
 import { checkBrake } from './brake.ts';
 import { sha256 } from './digest.ts';
 import { LedgerError } from './durable-file.ts';
 import { checkBeginBy } from './grants.ts';
-import { attemptKey, type Ledger } from './ledger.ts';
-import type { Attempt, Begun, Ended, EndResult } from './ledger-records.ts';
-import { runProcess } from './process-group.ts';
-import type { ProcessMark } from './procfs.ts';
-import { boundedResult } from './receipts.ts';
+import { attemptKey } from './ledger.ts';
+import type { Attempt, Begun } from './ledger-records.ts';
+import type { Job, OpenedOrder, Performed, PerformerSetting } from './order-job.ts';
+import { createUnrecorded, onRecord, outcomeOf, putOnRecord } from './recorded-answers.ts';
 import { RefusalError } from './refusal.ts';
-import { fillSecrets, withoutSecrets } from './secrets.ts';
-
-/** What was done about one order: what its receipt says. */
-export type Performed = {
-  readonly result: ActionResult;
-  /** Null when it never began. Milliseconds by the host's clock. */
-  readonly from: number | null;
-  readonly to: number;
-  /** The answer had been on record. */
-  readonly repeated: boolean;
-};
+import { fillSecrets } from './secrets.ts';
 
 export type Performer = {
   /**
@@ -39,30 +26,6 @@ export type Performer = {
    */
   readonly recall: (claims: GrantClaims, grant: string, signal: AbortSignal) => Promise<Performed | null>;
 };
-
-/** A grant that was signed by a coordinator for this agent. */
-export type OpenedOrder = {
-  readonly claims: GrantClaims;
-  readonly order: ActionOrder;
-  /** The later of the host's clock and the server's, in milliseconds. */
-  readonly now: () => number;
-  /** Whether the grant holds here and now. @throws RefusalError */
-  readonly check: () => void;
-};
-
-export type PerformerSetting = {
-  readonly host: ActionHost;
-  readonly ledger: Ledger;
-  readonly attempts: Attempts;
-  readonly allow: AllowList;
-  readonly slots: ActionSlots;
-  readonly owner: ProcessMark;
-  readonly brakeFile: string;
-  readonly secretsDir: string | null;
-  readonly log: Logger;
-};
-
-type Job = OpenedOrder & { readonly attempt: Attempt; readonly signal: AbortSignal };
 
 export function createPerformer(setting: PerformerSetting): Performer {
   /** Orders of this process that are being answered, by attempt: a second delivery gets the first one's answer. */
@@ -107,23 +70,6 @@ export function createPerformer(setting: PerformerSetting): Performer {
     },
   };
 }
-
-/** Refusals that the disk would not take: they hold until their orders are past acting on, or one could act after all. */
-function createUnrecorded() {
-  const refusals = new Map<string, { readonly until: number; readonly answer: Performed }>();
-  return {
-    get: (key: string): Performed | undefined => refusals.get(key)?.answer,
-    keep(key: string, beginBy: number, answer: Performed): Performed {
-      for (const [old, { until }] of refusals) if (until < Date.now()) refusals.delete(old);
-      if (answer.result.status === 'refused' && answer.result.code === 'ledger_failed') {
-        refusals.set(key, { until: beginBy + UNRECORDED_MS, answer });
-      }
-      return answer;
-    },
-  };
-}
-/** Beyond the begin-by, for clocks that differ. */
-const UNRECORDED_MS = 60_000;
 
 const attemptOf = ({ execution, step, attempt }: GrantClaims): Attempt => ({ execution, step, attempt });
 
@@ -237,50 +183,6 @@ async function carryOut(setting: PerformerSetting, job: Job, abort: (reason: str
   }
 }
 
-/** An attempt already known: the same answer for the same order, a refusal for any other. @throws RefusalError, LedgerError */
-async function onRecord(setting: PerformerSetting, job: Job, known: AttemptState): Promise<Performed> {
-  const { claims, attempt } = job;
-  const used = (): RefusalError => new RefusalError('grant_used', 'this attempt was used up by another order');
-  if (known.state === 'refused') {
-    const { record } = known;
-    if (record.nonce !== null && record.nonce !== claims.jti) throw used();
-    const code = record.nonce === null ? 'attempt_refused' : (record.code as RefusalError['code']);
-    return { result: { status: 'refused', code, message: record.message }, from: null, to: record.at, repeated: true };
-  }
-  if (known.state === 'ended') {
-    if (!sameOrder(known.begun, claims)) throw used();
-    return { ...known.ended, repeated: true };
-  }
-  if (known.state === 'none' || !sameOrder(known.begun, claims)) throw used();
-  return outcomeOf(setting, attempt, job.signal);
-}
-
-/** Of something begun, by this process or by an earlier run of the agent or by one beside it: waits for its end. @throws LedgerError */
-async function outcomeOf({ attempts }: PerformerSetting, attempt: Attempt, signal: AbortSignal): Promise<Performed> {
-  for (;;) {
-    const state = await attempts.stateOf(attempt);
-    if (state.state === 'ended') return { ...state.ended, repeated: true };
-    if (signal.aborted) await attempts.endEarly(attempt, 'cancelled');
-    await pause(signal);
-  }
-}
-
-const sameOrder = (begun: Begun, claims: GrantClaims): boolean =>
-  begun.nonce === claims.jti && begun.argsDigest === claims.args_digest && begun.action === claims.action;
-
-const POLL_MS = 500;
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, POLL_MS);
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done, { once: true });
-  });
-}
-
 /** PROTOCOL 6.2: no attempt begins beside an earlier one, and none that was passed over begins later. @throws RefusalError */
 async function closeEarlier({ attempts, ledger }: PerformerSetting, { claims, attempt }: Job): Promise<void> {
   for (let earlier = attempt.attempt - 1; earlier >= 1; earlier -= 1) {
@@ -314,87 +216,6 @@ function beginning({ host, owner }: PerformerSetting, { claims, order, attempt }
     deadline: at + claims.timeout_ms,
     beginBy: claims.begin_by,
   };
-}
-
-/** Only for finding what runs after a crash; the attempt's variable finds it as well. */
-const noteProcess =
-  ({ ledger, log }: PerformerSetting, attempt: Attempt) =>
-  (mark: ProcessMark): void => {
-    ledger.noteProcess(attempt, mark).catch((error: unknown) => {
-      log.warn({ ...attempt, error: (error as Error).message }, 'cannot note the process of an action');
-    });
-  };
-
-function actionRun(
-  { claims, attempt, signal }: Job,
-  secrets: readonly string[],
-  onSpawn: (mark: ProcessMark) => void,
-): ActionRun {
-  const until = performance.now() + claims.timeout_ms;
-  return {
-    timeoutMs: claims.timeout_ms,
-    signal,
-    secrets,
-    run: ({ timeoutMs = Infinity, ...command }) =>
-      runProcess({
-        ...command,
-        timeoutMs: Math.max(0, Math.min(timeoutMs, until - performance.now())),
-        signal,
-        attemptKey: attemptKey(attempt),
-        secrets,
-        onSpawn,
-      }),
-  };
-}
-
-/** Once an attempt is taken, whatever goes wrong is an end of it: never a refusal. */
-async function runSafely(
-  prepared: PreparedAction,
-  job: Job,
-  secrets: readonly string[],
-  onSpawn: (mark: ProcessMark) => void,
-): Promise<EndResult> {
-  try {
-    return await prepared.run(actionRun(job, secrets, onSpawn));
-  } catch (error) {
-    return { status: 'unknown', message: `the action broke down: ${(error as Error).message}` };
-  }
-}
-
-/** Bounded, and free of secret values wherever an action may have put one. */
-function clean<R extends ActionResult>(result: R, secrets: readonly string[]): R {
-  const walk = (value: unknown): unknown => {
-    if (typeof value === 'string') return withoutSecrets(value, secrets);
-    if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, walk(member)]));
-  };
-  return boundedResult(secrets.length === 0 ? result : (walk(result) as R)) as R;
-}
-
-const RETRY_MS = 2000;
-/**
- * The end goes on record before it is answered. On a disk that takes nothing it is answered all the same, for it is known; the
- * attempt counts as running until the disk takes it.
- */
-async function putOnRecord(
-  setting: PerformerSetting,
-  attempt: Attempt,
-  ended: Ended,
-  recorded: () => void,
-): Promise<Ended> {
-  const { ledger, log } = setting;
-  try {
-    const first = await ledger.end(attempt, ended);
-    recorded();
-    return first;
-  } catch (error) {
-    log.error({ ...attempt, error: (error as Error).message }, 'cannot record the end of an action; trying again');
-    const again = (): void => {
-      setTimeout(() => void ledger.end(attempt, ended).then(recorded, again), RETRY_MS).unref();
-    };
-    again();
-    return ended;
-  }
 }
 
 /**

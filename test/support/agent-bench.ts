@@ -8,7 +8,6 @@ import type { AgentConfig } from '../../config/agent.ts';
 import { canonicalJson } from '../../workflows/canonical-json.ts';
 import {
   type ActionOrder,
-  actionActivityId,
   AGENT_ACTIVITIES,
   agentSpiffePath,
   type ArgValue,
@@ -180,9 +179,6 @@ export async function openSender(address: string): Promise<OrderSender> {
     [Symbol.asyncDispose]: () => connection.close(),
   };
 }
-
-export const activityIdOf = (claims: GrantClaims): string =>
-  actionActivityId(claims.execution, claims.step, claims.attempt, claims.jti);
 
 /** An executable file that stands for a program of the host. */
 export async function script(dir: string, name: string, text: string): Promise<string> {
