@@ -116,7 +116,11 @@ const FAILURES: [Answer, number, RegExp][] = [
   [failure(503, 'no_agent', 'no agent of web-1 takes orders'), 7, /try: fettle nodes$/],
   [failure(500, 'internal', 'something broke'), 1, /try: fettle status$/],
   [(response) => void response.writeHead(200).end('<html>'), 7, /not JSON; is this a coordinator.*try: fettle doctor$/],
-  [(response) => void response.destroy(), 7, /no coordinator answered: http:.*try: fettle doctor$/],
+  [
+    (response) => void response.destroy(),
+    7,
+    /no coordinator answered: http:.*--request-id [0-9a-f-]{36} tells; try: fettle doctor$/,
+  ],
 ];
 for (const [answer, exit, says] of FAILURES) {
   test(`run exits ${exit} and says what to type next when the answer is ${typeof answer === 'function' ? says.source : answer.status} ${typeof answer === 'function' ? '' : (answer.body as ApiError).code}`, async () => {

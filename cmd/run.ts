@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { styleText } from 'node:util';
+import { CoordinatorUnreachableError } from '../identity/coordinator-client.ts';
 import type { ApiDecision, ApiExecutionDetail, ApiReason, ApiRequest, ApiTarget } from '../workflows/api.ts';
 import { parseArguments } from './arguments.ts';
 import { connectCoordinator } from './connect-coordinator.ts';
@@ -74,11 +75,19 @@ async function ask(io: Io, api: CoordinatorApi, body: ApiRequest, flags: RunFlag
     if (flags.output === 'table' || flags.output === 'wide')
       for (const line of decisionLines(io, decision, of > 1 ? target : null)) say(io, line);
     return { target, decision, error: null, execution: null };
-  } catch (error) {
+  } catch (thrown) {
+    const error = withRequestId(thrown, body.request_id ?? '');
     if (of === 1 || io.signal.aborted || !(error instanceof CommandError)) throw error;
     note(io, `fettle: ${printable(`${targetText(target)}: ${error.message}`)}; try: ${error.next}`);
     return { target, decision: null, error, execution: null };
   }
+}
+
+/** An answer that never came says nothing about what was decided; the same id finds it out and does nothing twice. */
+function withRequestId(error: unknown, id: string): unknown {
+  if (!(error instanceof CommandError) || !(error.cause instanceof CoordinatorUnreachableError)) return error;
+  const text = `${error.message}; if it was taken all the same, the same command with --request-id ${id} tells`;
+  return new CommandError(error.exit, text, error.next, { cause: error.cause });
 }
 
 /** Follows all that were admitted at once; the time allowed is for all of them together. */
