@@ -54,17 +54,13 @@ export const runCaGrantKey = (options: { readonly out: string }): Promise<Writte
 
 /** `spiffe://<trust domain>/agent/dc1/web/web-1` and so on. @throws DevCaError when a name holds more than one path segment may */
 export function subjectId(trustDomain: string, subject: Subject): string {
-  switch (subject.kind) {
-    case 'id':
-      return subject.id;
-    case 'coordinator':
-      return `spiffe://${trustDomain}/coordinator`;
-    case 'trigger-daemon':
-    case 'person':
-      return `spiffe://${trustDomain}/${subject.kind}/${segment(subject.name)}`;
-    case 'agent':
-      return `spiffe://${trustDomain}/agent/${[subject.datacenter, subject.nodeType, subject.node].map(segment).join('/')}`;
+  if (subject.kind === 'id') return subject.id;
+  if (subject.kind === 'coordinator') return `spiffe://${trustDomain}/coordinator`;
+  if (subject.kind === 'agent') {
+    const names = [subject.datacenter, subject.nodeType, subject.node].map(segment);
+    return `spiffe://${trustDomain}/agent/${names.join('/')}`;
   }
+  return `spiffe://${trustDomain}/${subject.kind}/${segment(subject.name)}`;
 }
 
 function segment(name: string): string {

@@ -26,6 +26,9 @@ export async function openClientIdentity(
   options: { readonly log: Pick<Logger, 'info' | 'warn' | 'error'> },
 ): Promise<ClientIdentity & AsyncDisposable> {
   const { certificate, key, bundle } = files;
+  if ((certificate === null) !== (key === null)) {
+    throw new Error('a certificate needs its key and a key its certificate; name both or neither');
+  }
   if (certificate === null || key === null) {
     const { trustDomain } = parseSpiffeId(files.coordinatorId);
     const trusted = await readTrustBundle(trustDomain, bundle);

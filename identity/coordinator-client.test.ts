@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -121,12 +122,10 @@ describe('the client of the coordinator', () => {
     await using client = open([await deadAddress(), first.server.origin, second.server.origin]);
     await client.request({ workflow: 'w', target: { node: 'n' } });
     await client.request({ workflow: 'w', target: { node: 'n' } });
-    const [call] = second.service.calls;
-    assert.deepEqual(
-      [(call?.args[0] as { request_id?: string }).request_id],
-      asked,
-      'the one that answered is asked first afterwards',
-    );
+    // The one that answered is asked first afterwards, so the one that could not was asked once.
+    const answered = second.service.calls.map((call) => JSON.parse(JSON.stringify(call.args[0])).request_id);
+    assert.equal(answered.length, 2);
+    assert.deepEqual(answered.slice(0, 1), asked);
     await using alone = open([first.server.origin, await deadAddress()]);
     await assert.rejects(
       alone.request({ workflow: 'w', target: { node: 'n' } }),
@@ -171,23 +170,17 @@ describe('the client of the coordinator', () => {
   });
 
   test('uses its renewed certificate without a restart', async () => {
-    const serials: string[] = [];
     await using listener = await serve();
-    const files = await pki.issue('/person/ann', { name: 'renewed' });
+    const files = await pki.issue('/person/bob', { name: 'renewed' });
+    const next = await pki.issue('/person/ann', { name: 'next' });
     await using own = await openClientIdentity({ ...files, coordinatorId: COORDINATOR }, { log });
     assert.ok(own.kind === 'svid');
     await using client = open([listener.server.origin], { identity: own });
-    const serial = async (): Promise<void> => {
-      await client.nodes();
-      serials.push(own.source.current().chainPem);
-    };
-    await serial();
-    const connections = listener.server.connections();
-    await pki.issue('/person/ann', { name: 'renewed', renew: true });
+    await assert.rejects(client.nodes(), /does not name spiffe:\/\/example\.com\/person\/bob/);
+    await writeFile(files.key, await readFile(next.key));
+    await writeFile(files.certificate, await readFile(next.certificate));
     await own.source.reload();
-    await serial();
-    assert.notEqual(serials[0], serials[1]);
-    assert.ok(listener.server.connections() >= connections, 'a new connection was made');
+    assert.equal((await client.nodes()).length, 1);
   });
 
   test('without a certificate it is anonymous, and still checks the server', async () => {

@@ -259,7 +259,7 @@ describe('DER', () => {
   const bad: [string, number[]][] = [
     ['an unbounded length', [0x30, 0x80, 0, 0]],
     ['a length longer than it need be', [0x04, 0x81, 0x01, 0]],
-    ['a length with a zero before it', [0x04, 0x82, 0x00, 0x80, ...new Array<number>(128).fill(0)]],
+    ['a length with a zero before it', [0x04, 0x82, 0x00, 0x80, ...Buffer.alloc(128)]],
     ['a value that is cut off', [0x04, 0x05, 0]],
     ['a length of five bytes', [0x04, 0x85, 1, 0, 0, 0, 0]],
     ['a tag of two bytes', [0x1f, 0x81, 0x01, 0]],

@@ -104,7 +104,7 @@ function authorise(context: Context<Env>, options: ApiOptions): void {
 /** Denials and failures always leave a line; `skip_log_match` hides only what a rule allowed. */
 function writeAccessLine(log: Logger, context: Context<Env>, seconds: number): void {
   const { status } = context.res;
-  if (context.get('quiet') === true && status < 400) return;
+  if (context.get('quiet') && status < 400) return;
   const caller = context.get('caller');
   const line = {
     method: context.req.method,

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { Svid } from '../../identity/svid-source.ts';
 import type { TrustBundle } from '../../identity/trust-bundle.ts';
 import { judgeClient, judgeRequest, stillTrusted, type ClientCertificate } from '../identity/client-certificate.ts';
@@ -116,8 +116,9 @@ export class Connections {
     for (const connection of this.#open.values()) retire(connection);
   }
 
+  /** Those that stand and those whose handshake is under way. */
   get size(): number {
-    return this.#open.size;
+    return this.#open.size + this.#handshakes.size;
   }
 }
 

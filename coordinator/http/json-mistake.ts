@@ -11,7 +11,9 @@ type Expecting =
   | ', or ]'
   | 'nothing more';
 
+// Control characters may not stand in a JSON string.
 const TOKEN =
+  // oxlint-disable-next-line no-control-regex
   /([{}[\],:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.+-])|(?:true|false|null)(?!\w))/y;
 const SPACE = /[ \t\r\n]*/y;
 
@@ -36,28 +38,21 @@ export function findJsonMistake(text: string): JsonMistake | null {
 /** What may come after a token, or null when it may not stand here. Keeps `open` up to date. */
 function follow(expecting: Expecting, token: string, open: ('{' | '[')[]): Expecting | null {
   const isValue = token === 'string' || token === 'literal';
-  switch (expecting) {
-    case 'a value or ]':
-    case 'a value':
-      if (isValue) return afterValue(open);
-      if (token === '{' || token === '[') {
-        open.push(token);
-        return token === '{' ? 'a key in double quotes or }' : 'a value or ]';
-      }
-      return token === ']' && expecting === 'a value or ]' ? close(open) : null;
-    case 'a key in double quotes or }':
-    case 'a key in double quotes':
-      if (token === 'string') return ':';
-      return token === '}' && expecting === 'a key in double quotes or }' ? close(open) : null;
-    case ':':
-      return token === ':' ? 'a value' : null;
-    case ', or }':
-      return token === ',' ? 'a key in double quotes' : token === '}' ? close(open) : null;
-    case ', or ]':
-      return token === ',' ? 'a value' : token === ']' ? close(open) : null;
-    case 'nothing more':
-      return null;
+  if (expecting === 'a value' || expecting === 'a value or ]') {
+    if (isValue) return afterValue(open);
+    if (token === '{' || token === '[') {
+      open.push(token);
+      return token === '{' ? 'a key in double quotes or }' : 'a value or ]';
+    }
+    return token === ']' && expecting === 'a value or ]' ? close(open) : null;
   }
+  if (expecting === 'a key in double quotes' || expecting === 'a key in double quotes or }') {
+    if (token === 'string') return ':';
+    return token === '}' && expecting === 'a key in double quotes or }' ? close(open) : null;
+  }
+  if (expecting === ', or }') return token === ',' ? 'a key in double quotes' : token === '}' ? close(open) : null;
+  if (expecting === ', or ]') return token === ',' ? 'a value' : token === ']' ? close(open) : null;
+  return expecting === ':' && token === ':' ? 'a value' : null;
 }
 
 function close(open: ('{' | '[')[]): Expecting {

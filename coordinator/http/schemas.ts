@@ -132,7 +132,7 @@ export const executionQuerySchema = strict({
     .regex(/^([1-9]\d?|[1-4]\d\d|500)$/, 'not a limit; write 1 to 500')
     .transform(Number)
     .optional(),
-}) satisfies z.ZodType<ExecutionFilter, unknown>;
+}) satisfies z.ZodType<ExecutionFilter>;
 export const emptyQuerySchema = strict({});
 
 export const executionIdSchema = z

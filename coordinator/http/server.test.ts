@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import net from 'node:net';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
@@ -14,6 +15,8 @@ import {
   type ApiListener,
   type TestClient,
 } from '../../test/support/api-listener.ts';
+import { readCa } from '../../identity/dev-ca.ts';
+import { CA, LEAF, mint, type MintOptions } from '../../identity/mint.ts';
 import { makeTestPki, type TestPki, type TestSvid } from '../../test/support/ca.ts';
 import { recordedService } from '../../test/support/recorded-service.ts';
 import { startHttpServer } from './server.ts';
@@ -112,10 +115,10 @@ describe('the listener', () => {
     const options = { host: '127.0.0.1', port: listener.port, path: '/v1/nodes', agent };
     const serials = new Set<string>();
     agent.on('free', (socket: tls.TLSSocket) => serials.add(socket.getPeerX509Certificate()?.serialNumber ?? ''));
-    let running = true;
+    const stop = new AbortController();
     let answered = 0;
     const load = Array.from({ length: 4 }, async () => {
-      while (running) {
+      while (!stop.signal.aborted) {
         assert.equal((await ask(options)).status, 200);
         answered += 1;
       }
@@ -125,7 +128,7 @@ describe('the listener', () => {
       await own.issue('/coordinator', { name: 'rotation', renew: true });
       await until(() => serials.size > seen, 'connections with the new certificate');
     }
-    running = false;
+    stop.abort();
     await Promise.all(load);
     assert.ok(answered > 0 && serials.size >= 5);
     agent.destroy();
@@ -140,6 +143,27 @@ describe('the listener', () => {
     assert.match(second.source.problem() ?? '', /does not belong to the certificate/);
     const options = { ...(await tlsOptionsOf(ann)), path: '/healthz' };
     assert.equal((await ask({ ...options, port: second.port })).status, 200);
+  });
+
+  test('takes clients whose chain leads over an intermediate, and none whose intermediate may not sign', async () => {
+    await using listener = await start({ name: 'intermediates' });
+    const issuer = await readCa(own.caDir);
+    const dates = { notBefore: new Date(Date.now() - 60_000), notAfter: new Date(Date.now() + 3_600_000) };
+    const over = async (name: string, override: Partial<MintOptions>): Promise<TestClient> => {
+      const between = mint({ ...CA, ...dates, issuer, commonName: name, uris: [], ...override });
+      const { certificate, key } = mint({ ...LEAF, ...dates, issuer: between, commonName: 'ann', uris: [ANN] });
+      const files = { certificate: join(own.dir, `${name}.pem`), key: join(own.dir, `${name}.key`) };
+      await writeFile(files.certificate, certificate.toString() + between.certificate.toString());
+      await writeFile(files.key, key.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+      return { ...files, bundle: own.bundle, servername: 'example.com' };
+    };
+    const status = async (who: TestClient): Promise<[number, string | undefined]> => {
+      const answer = await ask({ ...(await tlsOptionsOf(who)), port: listener.port, path: '/healthz' });
+      return [answer.status, JSON.parse(answer.text).code];
+    };
+    assert.deepEqual(await status(await over('good', {})), [200, undefined]);
+    assert.deepEqual(await status(await over('no-ca', { ca: false })), [401, 'certificate_untrusted']);
+    assert.deepEqual(await status(await over('no-sign', { keyUsage: ['cRLSign'] })), [401, 'certificate_untrusted']);
   });
 
   test('ends connections of a trust domain that has left, and no others', async () => {
@@ -287,6 +311,7 @@ describe('the listener', () => {
         .resume(),
     );
     await Promise.all(sockets.map((socket) => once(socket, 'close')));
+    await until(() => listener.server.connections() === 0, 'nothing is remembered of them');
     assert.equal((await ask(options)).status, 200);
     await until(
       () => listener.log.some((line) => line.msg.includes('limit of open connections')),
@@ -296,6 +321,7 @@ describe('the listener', () => {
 
   test('waits for answers under way when it stops, and cuts the rest at its deadline', async () => {
     const asked = Promise.withResolvers<undefined>();
+    const stuck = Promise.withResolvers<undefined>();
     const release = Promise.withResolvers<undefined>();
     const service = recordedService({
       nodes: async () => {
@@ -303,14 +329,16 @@ describe('the listener', () => {
         await release.promise;
         return [];
       },
-      workflows: () => Promise.withResolvers<never>().promise,
+      workflows: () => {
+        stuck.resolve(undefined);
+        return Promise.withResolvers<never>().promise;
+      },
     });
     const listener = await start({ name: 'stop', service, limits: { shutdownMs: 800 } });
     const options = { ...(await tlsOptionsOf(ann)), port: listener.port };
     const slow = ask({ ...options, path: '/v1/nodes' });
     const hangs = assert.rejects(ask({ ...options, path: '/v1/workflows' }));
-    await asked.promise;
-    await until(() => listener.server.connections() === 2, 'both requests are there');
+    await Promise.all([asked.promise, stuck.promise]);
     const stopped = listener[Symbol.asyncDispose]();
     await assert.rejects(ask({ ...options, path: '/healthz' }), /ECONNREFUSED/);
     release.resolve(undefined);

@@ -44,7 +44,7 @@ export type HttpServer = AsyncDisposable & {
   readonly address: HostPort;
   /** `https://host:port` */
   readonly origin: string;
-  /** Connections that stand now. */
+  /** Connections that stand now or are being made. */
   readonly connections: () => number;
 };
 

@@ -15,7 +15,6 @@ const VERDICTS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'certificate_expired',
   CERT_NOT_YET_VALID: 'certificate_not_yet_valid',
   CERT_REVOKED: 'certificate_revoked',
-  INVALID_PURPOSE: 'certificate_extended_key_usage',
 };
 
 /**

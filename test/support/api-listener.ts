@@ -128,22 +128,19 @@ export function ask(options: RequestOptions | (ConnectionOptions & RequestOption
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const headers =
     body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-  const request = https.request(
-    { agent: false, ...options, headers: { ...headers, ...options.headers } },
-    (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          text: Buffer.concat(chunks).toString(),
+  const request = https.request({ agent: false, ...options, headers }, (response) => {
+    const chunks: Buffer[] = [];
+    response.on('data', (chunk: Buffer) => chunks.push(chunk));
+    response.on('error', reject);
+    response.on('end', () =>
+      resolve({
+        status: response.statusCode ?? 0,
+        headers: response.headers,
+        text: Buffer.concat(chunks).toString(),
         reused: request.reusedSocket,
-        }),
-      );
-    },
-  );
+      }),
+    );
+  });
   request.on('error', reject);
   request.end(body);
   return promise;
