@@ -328,7 +328,7 @@ async function startExecution(
   try {
     await options.start(input);
   } catch (error) {
-    options.log.error({ err: error, execution }, 'admitted, but the execution could not be started');
+    options.log.error({ error, execution }, 'admitted, but the execution could not be started');
     const why = isUnreachable(error) ? 'Temporal did not answer' : 'Temporal refused the start';
     throw new ApiFailure(
       503,
@@ -343,7 +343,7 @@ async function startExecution(
   void options.gate
     .submit({ op: 'started', id: `s:${execution}`, at: Date.now(), l: lease })
     .catch((error: unknown) =>
-      options.log.debug({ err: error, execution }, 'the gate was not told of the start; its sweep will see'),
+      options.log.debug({ error, execution }, 'the gate was not told of the start; its sweep will see'),
     );
   return execution;
 }

@@ -59,7 +59,7 @@ export function watchFleet(options: {
       beats = await heartbeats(temporal, agentsNamespace);
       reachable = true;
     } catch (error) {
-      if (reachable) log.warn({ err: error }, "cannot read agents' heartbeats");
+      if (reachable) log.warn({ error }, "cannot read agents' heartbeats");
       reachable = false;
     }
     fetched = Date.now();
@@ -71,7 +71,7 @@ export function watchFleet(options: {
       if (age > REFRESH_MS) refreshing ??= refresh();
       if (age > STALE_MS) await refreshing;
       const nodes = merge(inventory, beats);
-      const young = beats.size === 0 && Date.now() - started < ALIVE_MS;
+      const young = inventory.length === 0 && beats.size === 0 && Date.now() - started < ALIVE_MS;
       return { state: !reachable ? 'unreachable' : young ? 'warming_up' : 'ready', nodes };
     },
     polled: async (place) => {

@@ -119,7 +119,7 @@ export async function watchRules(options: RulesOptions): Promise<Rules> {
   }
 }
 
-function fileStatus({ files, loadedAt, problems }: WatchStatus): ApiStatus["config"]["files"] {
+function fileStatus({ files, loadedAt, problems }: WatchStatus): ApiStatus['config']['files'] {
   return files.map((file) => ({
     file,
     loaded_at: loadedAt.toISOString(),

@@ -49,10 +49,7 @@ export function superviseWorkers(options: WorkersOptions): Workers {
         });
       } catch (error) {
         if (!complained)
-          options.log.error(
-            { err: error, address: options.temporal.address },
-            'workers cannot poll Temporal; trying again',
-          );
+          options.log.error({ error, address: options.temporal.address }, 'workers cannot poll Temporal; trying again');
         complained = true;
       }
       running = false;
@@ -84,9 +81,7 @@ async function runOnce(options: WorkersOptions, onRunning: (workers: Worker[]) =
     const failed = ended.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   } finally {
-    await connection
-      .close()
-      .catch((error: unknown) => options.log.debug({ err: error }, 'closing a Temporal connection'));
+    await connection.close().catch((error: unknown) => options.log.debug({ error }, 'closing a Temporal connection'));
   }
 }
 
@@ -116,6 +111,9 @@ async function createWorkers(options: WorkersOptions, connection: NativeConnecti
       ...common,
       taskQueue: QUEUES.act,
       activities: options.actActivities,
+      // A cancellation is heard with a heartbeat: the default would let it wait for eight seconds.
+      maxHeartbeatThrottleInterval: '1s',
+      defaultHeartbeatThrottleInterval: '1s',
       maxConcurrentActivityTaskExecutions: 1_000,
     }),
     Worker.create({

@@ -25,7 +25,7 @@ import { CALL_GRACE_MS, runAction, type Courier } from './courier.ts';
 import { fillArgs, FillError } from './fill.ts';
 import { settle } from './settle.ts';
 
-const HEARTBEAT_MS = 2_000;
+const HEARTBEAT_MS = 1_000;
 
 export type ActOptions = {
   readonly gate: GateClient;

@@ -17,7 +17,8 @@ export function fillArg(value: ArgValue, plan: Plan): ArgValue {
   if (!isTemplate(value)) return value;
   const parts = value.template;
   const [only] = parts;
-  if (parts.length === 1 && only !== undefined && typeof only !== 'string' && !isSecret(only)) return lookUp(only.ref, plan);
+  if (parts.length === 1 && only !== undefined && typeof only !== 'string' && !isSecret(only))
+    return lookUp(only.ref, plan);
   const template = parts.map((part) => (typeof part === 'string' || isSecret(part) ? part : asText(part.ref, plan)));
   const texts = template.filter((part) => typeof part === 'string');
   return texts.length === template.length ? texts.join('') : { template };

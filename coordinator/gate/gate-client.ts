@@ -117,7 +117,7 @@ export class GateClient {
         if (grpcCode(error) === RESOURCE_EXHAUSTED) this.#maxInFlight = 1;
         if (!isUnreachable(error) || this.#closed) throw error;
         if (Date.now() + RETRY_MS >= deadline) throw unreachable('Temporal or the gate did not answer in time', error);
-        this.#options.log.debug({ err: error, updateId }, 'gate update repeated: its outcome is unknown');
+        this.#options.log.debug({ error, updateId }, 'gate update repeated: its outcome is unknown');
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }

@@ -29,7 +29,7 @@ export async function openKnownLease(stateDir: string, domain: string, log: Logg
   const flush = (): Promise<void> => {
     writing = writing
       .then(write)
-      .catch((error: unknown) => log.error({ err: error, file }, 'cannot record the highest lease seen'));
+      .catch((error: unknown) => log.error({ error, file }, 'cannot record the highest lease seen'));
     return writing;
   };
   return {
