@@ -5,8 +5,7 @@ import type { TriggerDaemonConfig } from '../config/trigger-daemon.ts';
 import { watchConfig } from '../config/watched.ts';
 import { openCoordinatorClient } from '../identity/coordinator-client.ts';
 import { openSvidSource } from '../identity/svid-source.ts';
-import type { MetricSource } from '../sources/metric-source.ts';
-import { prometheusSource } from '../sources/prometheus.ts';
+import { openSourcePool } from '../sources/source-pool.ts';
 import { startTriggerDaemon } from '../trigger-daemon/trigger-daemon.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Io } from './io.ts';
@@ -32,19 +31,17 @@ async function start(config: TriggerDaemonConfig, { log, metrics, reload, undo }
     identity: { kind: 'svid', source },
   });
   undo.add('coordinator client', async () => client[Symbol.asyncDispose]());
-  const sources = new Map<string, MetricSource>(
-    config.sources.map((one) => [sourceAddress(one), prometheusSource(one)]),
-  );
-  undo.add('sources', () => {
-    for (const one of sources.values()) one.close();
-  });
+  const pool = openSourcePool(config.sources);
+  undo.add('sources', () => pool.close());
   const changed = new EventTarget();
   const rules = await watchConfig({
     load: () => loadTriggers(config.triggersDir, { sources: config.sources.map(sourceAddress) }),
     paths: [config.triggersDir],
-    onChange: ({ triggers }, warnings) => {
+    onChange: ({ triggers, sources }, warnings) => {
       for (const warning of warnings) log.warn(formatProblem(warning));
       log.info({ triggers: triggers.length }, 'triggers were read again');
+      // Sources first: a watch whose source moved starts anew.
+      pool.update([...config.sources, ...sources]);
       changed.dispatchEvent(new Event('change'));
     },
     onProblems: (problems) => {
@@ -53,6 +50,7 @@ async function start(config: TriggerDaemonConfig, { log, metrics, reload, undo }
     },
   });
   undo.add('triggers', async () => rules[Symbol.asyncDispose]());
+  pool.update([...config.sources, ...rules.current().sources]);
   for (const warning of rules.status().problems) log.warn(formatProblem(warning));
   undo.add(
     'reload of triggers',
@@ -66,7 +64,7 @@ async function start(config: TriggerDaemonConfig, { log, metrics, reload, undo }
       changed.addEventListener('change', listener);
       return () => changed.removeEventListener('change', listener);
     },
-    sourceFor: (address) => sources.get(address),
+    sourceFor: pool.get,
     log,
     metrics,
   });

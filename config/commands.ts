@@ -33,7 +33,12 @@ const commandBlock = block({
       60_000,
       '"1m"',
     ),
-    environment: withDefault(mapOf(variable, noNul), 'The whole environment of the process.', {}, '{}'),
+    environment: withDefault(
+      mapOf(variable, noNul),
+      'The environment of the process, beside PATH, LANG and FETTLE_ATTEMPT_KEY, which the agent sets; nothing else is inherited.',
+      {},
+      '{}',
+    ),
     working_directory: withDefault(absolutePath, 'Where it runs.', '/', '"/"'),
   },
   blocks: {

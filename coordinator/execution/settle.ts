@@ -38,7 +38,7 @@ export async function settle(courier: Courier, doubt: Doubt, signal: AbortSignal
   for (let tries = 1; ; tries += 1) {
     try {
       const claims = await askOnce(courier, doubt);
-      const settled = outcomeOf(claims);
+      const settled = outcomeOf(claims, doubt.attempt);
       if (settled !== null) return settled;
       why = 'it is still running on the host';
     } catch (error) {
@@ -87,9 +87,11 @@ export async function askOnce(
   return checkSettlement(answer, expected, courier.bundles, new Date());
 }
 
-function outcomeOf({ answer }: SettlementClaims): Settled | null {
+/** An answer about an earlier attempt says that this one never began: the host has fenced it by answering. */
+function outcomeOf({ answer }: SettlementClaims, attempt: number): Settled | null {
   if (answer.state === 'running') return null;
-  if (answer.state === 'ended') return { status: 'settled', result: answer.result, neverBegun: false };
+  if (answer.state === 'ended' && answer.attempt === attempt)
+    return { status: 'settled', result: answer.result, neverBegun: false };
   const message = 'it never began on the host, and never will';
   return { status: 'settled', result: { status: 'refused', code: 'attempt_refused', message }, neverBegun: true };
 }
