@@ -133,6 +133,23 @@ describe('the client of the coordinator', () => {
     );
   });
 
+  test('asks once more when a connection was cut under a request', async () => {
+    let asked = 0;
+    const server = http.createServer((request, response) => {
+      asked += 1;
+      if (asked === 1) request.socket.destroy();
+      else response.setHeader('content-type', 'application/json').end('[]');
+    });
+    server.listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    const client = open([`http://127.0.0.1:${port}`], { identity: { kind: 'none' } });
+    assert.deepEqual(await client.nodes(), []);
+    assert.equal(asked, 2);
+    await client[Symbol.asyncDispose]();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
   test('names every address that it tried and why each failed', async () => {
     const [one, two] = [await deadAddress(), await deadAddress()];
     await using client = open([one, two]);

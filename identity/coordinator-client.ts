@@ -176,7 +176,10 @@ class Calls implements AsyncDisposable {
       if (connection === undefined) continue;
       signal.throwIfAborted();
       try {
-        const result = await attempt(connection, signal);
+        const result = await attempt(connection, signal).catch((error: unknown) => {
+          if (signal.aborted || !wasCutOff(error)) throw error;
+          return attempt(connection, signal);
+        });
         this.#first = index;
         return result;
       } catch (error) {
@@ -292,6 +295,16 @@ function toApiError(status: number, headers: Record<string, unknown>, answer: un
 
 /** The coordinator's own words, checked there against its schemas. */
 const parseEvent = (data: string): ApiEvent => JSON.parse(data);
+
+/**
+ * The connection ended under a request: it was an old one whose time was over. Every call may be repeated (requests carry their id), so
+ * one more attempt on a new connection decides.
+ */
+function wasCutOff(error: unknown): boolean {
+  if (error instanceof ApiError) return error.code === 'reconnect';
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
+}
 
 const isDecision = (answer: unknown): boolean => typeof record(answer)['decision'] === 'string';
 

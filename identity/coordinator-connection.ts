@@ -5,7 +5,8 @@ import type { SpiffeId } from '../config/spiffe-id.ts';
 import { clientTlsOptions, type ClientIdentity } from './client-identity.ts';
 
 const CONNECT_MS = 5_000;
-const CONNECTIONS = 8;
+/** At most; each is made when it is needed. */
+const CONNECTIONS = 64;
 
 /**
  * Connections to one address whose server must be of one SPIFFE id. Every connection is a full handshake with the identity as it is

@@ -1,5 +1,5 @@
 import type { TLSSocket } from 'node:tls';
-import { checkSvidLeaf, SvidError, verifySvidChain, type CheckedLeaf } from '../../identity/svid.ts';
+import { checkDates, checkSvidLeaf, SvidError, verifySvidChain, type CheckedLeaf } from '../../identity/svid.ts';
 import { errorMessage } from '../../identity/error-message.ts';
 import type { TrustBundles } from '../../identity/trust-bundle.ts';
 import type { RequestPeer } from '../http/peer.ts';
@@ -40,7 +40,8 @@ export function judgeRequest(client: ClientCertificate): RequestPeer['verdict'] 
   if (client.kind === 'bad') return { kind: 'rejected', code: client.code, message: client.message };
   if (client.kind === 'none') return { kind: 'caller', caller: { kind: 'anonymous' } };
   try {
-    checkSvidLeaf(client.der, new Date());
+    // All else was judged at the handshake and cannot change.
+    checkDates(client.leaf, new Date(), 'it');
   } catch (error) {
     const code = error instanceof SvidError ? error.code : 'certificate_malformed';
     return { kind: 'rejected', code, message: errorMessage(error) };
