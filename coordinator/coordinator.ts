@@ -38,6 +38,17 @@ export type CoordinatorParts = {
   readonly version: string;
   /** The files that the configuration was read from: their access rules follow changes. */
   readonly paths: readonly string[];
+  readonly drills?: CoordinatorDrills;
+};
+
+/** Points at which a fault drill may stop or kill this coordinator; nothing else sets them. */
+export type CoordinatorDrills = {
+  /** Admitted by the gate, and not yet started. */
+  readonly beforeStart?: (execution: string) => Promise<void>;
+  /** Permitted, and not yet sent. */
+  readonly beforeOrder?: (execution: string, step: string) => Promise<void>;
+  /** Answered by the agent, and not yet told to the gate or to the execution. */
+  readonly beforeProof?: (execution: string, step: string) => Promise<void>;
 };
 
 export type RunningCoordinator = {
@@ -134,7 +145,7 @@ async function openCourier({ config, identity, temporal, measures, log }: House)
   };
 }
 
-const admissionOf = ({ config, gate, fleet, rules, temporal, measures, log }: House): Admission =>
+const admissionOf = ({ config, gate, fleet, rules, temporal, measures, log, drills }: House): Admission =>
   createAdmission({
     name: config.name,
     domain: config.domain,
@@ -143,14 +154,17 @@ const admissionOf = ({ config, gate, fleet, rules, temporal, measures, log }: Ho
     access: rules.access,
     workflow: rules.definition,
     workflowNames: () => rules.definitions().map((definition) => definition.name),
-    start: (input) => startExecution(temporal, input),
+    start: async (input) => {
+      await drills?.beforeStart?.(input.execution);
+      await startExecution(temporal, input);
+    },
     exists: (execution) => executionExists(temporal, execution),
     log,
     onDecision: (decision, workflow) => measures.decisions.inc({ decision, workflow }),
   });
 
 async function startWorkers(house: House, courier: Courier): Promise<Workers> {
-  const { config, gate, fleet, rules, temporal, measures, identity, log } = house;
+  const { config, gate, fleet, rules, temporal, measures, identity, log, drills } = house;
   const agentTrustDomain = config.agentTrustDomain ?? identity?.current().id.trustDomain ?? 'unknown';
   const sources = new Map(config.sources.map((source) => [sourceAddress(source), prometheusSource(source)]));
   const onStep = (action: string, status: string): void => measures.steps.inc({ action, status });
@@ -160,7 +174,15 @@ async function startWorkers(house: House, courier: Courier): Promise<Workers> {
     bundle: await loadWorkflowBundle(),
     gateActivities: { runId: () => Promise.resolve(Context.current().info.workflowExecution?.runId ?? '') },
     actActivities: {
-      act: createAct({ gate, fleet, courier, agentTrustDomain, log, onStep }),
+      act: createAct({
+        gate,
+        fleet,
+        courier,
+        agentTrustDomain,
+        log,
+        onStep,
+        ...(drills === undefined ? {} : { drills }),
+      }),
       verify: createVerify((address) => sources.get(address) ?? null),
     },
     controlActivities: {

@@ -35,6 +35,8 @@ export type ActOptions = {
   readonly agentTrustDomain: string;
   readonly log: Logger;
   readonly onStep?: (action: string, status: string) => void;
+  /** Where a fault drill may kill this coordinator: see CoordinatorDrills. */
+  readonly drills?: Partial<Record<'beforeOrder' | 'beforeProof', (execution: string, step: string) => Promise<void>>>;
 };
 
 export const agentId = (trustDomain: string, place: NodePlace): string =>
@@ -103,8 +105,10 @@ async function attempt(
     timeoutMs: input.call.timeoutMs,
     dryRun: input.dryRun,
   };
+  await options.drills?.beforeOrder?.(input.execution, input.call.name);
   const sent = await runAction(options.courier, order, signal);
   if (sent.status === 'answered') {
+    await options.drills?.beforeProof?.(input.execution, input.call.name);
     await prove(options, input, sent.claims.result.status);
     return record(input, progress, sent.claims.result, sent.claims.from, sent.claims.to);
   }

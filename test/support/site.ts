@@ -57,6 +57,8 @@ export type Site = AsyncDisposable & {
   readonly setUp: () => Promise<void>;
   /** `name` tells coordinators apart; each further one gets its own port and state. */
   readonly startCoordinator: (name?: string) => Promise<{ readonly process: RunningProcess; readonly address: string }>;
+  /** The configuration of a coordinator and where it will listen; written once for each name. */
+  readonly coordinatorFile: (name: string) => Promise<{ readonly file: string; readonly address: string }>;
   readonly startAgent: (node: string) => RunningProcess;
   readonly startTriggerDaemon: (name?: string) => Promise<RunningProcess>;
   /** Starts what `setUp` prepared: coordinator, all agents, trigger daemon; waits until requests can be decided. */
@@ -110,6 +112,16 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
     return file;
   };
   const mainFile = await writeCoordinator('c1', port);
+  const coordinators = new Map([['c1', Promise.resolve({ file: mainFile, address })]]);
+  const coordinatorFile = (name: string): Promise<{ file: string; address: string }> => {
+    const make = async () => {
+      const own = await freePort();
+      return { file: await writeCoordinator(name, own), address: `https://127.0.0.1:${own}` };
+    };
+    const known = coordinators.get(name) ?? make();
+    coordinators.set(name, known);
+    return known;
+  };
 
   const site: Omit<Site, typeof Symbol.asyncDispose> = {
     dir,
@@ -119,6 +131,7 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
     workflowsDir: place('workflows.d'),
     triggersDir: place('triggers.d'),
     configFile,
+    coordinatorFile,
     person,
     fettle,
     environment: async (name = 'oncall') => {
@@ -136,10 +149,8 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
       if (code !== 0) throw new Error(`fettle setup temporal ended with ${code}:\n${stderr}`);
     },
     startCoordinator: async (name = 'c1') => {
-      const own = name === 'c1' ? port : await freePort();
-      const file = name === 'c1' ? mainFile : await writeCoordinator(name, own);
+      const { file, address: where } = await coordinatorFile(name);
       const process = run('coordinator', name, file);
-      const where = `https://127.0.0.1:${own}`;
       if (!addresses.includes(where)) addresses.push(where);
       const client = await site.client('oncall', [where]);
       try {
