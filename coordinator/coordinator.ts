@@ -2,10 +2,9 @@
 import { Context } from '@temporalio/activity';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { sourceAddress } from '../config/connections.ts';
 import type { CoordinatorConfig } from '../config/coordinator.ts';
 import { openSvidSource, type SvidSource } from '../identity/svid-source.ts';
-import { prometheusSource } from '../sources/prometheus.ts';
+import { openSourcePool, type SourcePool } from '../sources/source-pool.ts';
 import { createAdmission, type Admission } from './admission.ts';
 import { createService } from './create-service.ts';
 import { readExecutions } from './executions.ts';
@@ -82,7 +81,9 @@ export async function startCoordinator(
   const house = await openHouse(config, parts, stack);
   const courier = await openCourier(house);
   const admission = admissionOf(house);
-  const workers = await startWorkers(house, courier);
+  const sources = openSourcePool(config.sources);
+  stack.defer(() => sources.close());
+  const workers = await startWorkers(house, courier, sources);
   stack.defer(() => workers.stop());
   stack.defer(keepAnnounced(house, admission));
   const server = stack.use(await serve(house, admission, workers));
@@ -163,10 +164,9 @@ const admissionOf = ({ config, gate, fleet, rules, temporal, measures, log, dril
     onDecision: (decision, workflow) => measures.decisions.inc({ decision, workflow }),
   });
 
-async function startWorkers(house: House, courier: Courier): Promise<Workers> {
+async function startWorkers(house: House, courier: Courier, sources: SourcePool): Promise<Workers> {
   const { config, gate, fleet, rules, temporal, measures, identity, log, drills } = house;
   const agentTrustDomain = config.agentTrustDomain ?? identity?.current().id.trustDomain ?? 'unknown';
-  const sources = new Map(config.sources.map((source) => [sourceAddress(source), prometheusSource(source)]));
   const onStep = (action: string, status: string): void => measures.steps.inc({ action, status });
   return superviseWorkers({
     temporal: config.temporal,

@@ -88,4 +88,5 @@ export const isUnreachable = (error: unknown): boolean => {
   return error instanceof Error && /connect|UNAVAILABLE|DEADLINE_EXCEEDED/.test(error.message);
 };
 export const isNotFound = (error: unknown): boolean =>
-  (error instanceof Error && error.name === 'WorkflowNotFoundError') || grpcCode(error) === 5;
+  (error instanceof Error && (error.name === 'WorkflowNotFoundError' || error.name === 'NamespaceNotFoundError')) ||
+  grpcCode(error) === 5;

@@ -3,7 +3,7 @@
  * together, with growing pauses, and the rest of the coordinator goes on answering.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Worker, type NativeConnection } from '@temporalio/worker';
+import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { TemporalConfig } from '../config/connections.ts';
 import { QUEUES } from '../workflows/contract.ts';
@@ -97,30 +97,50 @@ async function createWorkers(options: WorkersOptions, connection: NativeConnecti
     shutdownGraceTime: '2s',
     shutdownForceTime: '8s',
   } as const;
-  const workflows = { ...common, workflowBundle: options.bundle, maxCachedWorkflows: 300, workflowThreadPoolSize: 1 };
-  return Promise.all([
-    Worker.create({
-      ...workflows,
-      taskQueue: QUEUES.gate,
-      activities: options.gateActivities,
-      maxCachedWorkflows: 10,
-      stickyQueueScheduleToStartTimeout: '2s',
-    }),
-    Worker.create({ ...workflows, taskQueue: QUEUES.workflows, stickyQueueScheduleToStartTimeout: '2s' }),
-    Worker.create({
-      ...common,
+  const workflows = {
+    ...common,
+    workflowBundle: options.bundle,
+    workflowThreadPoolSize: 1,
+    stickyQueueScheduleToStartTimeout: '2s',
+  } as const;
+  const activities = {
+    ...common,
+    // A cancellation is heard with a heartbeat: the default would let it wait for eight seconds.
+    maxHeartbeatThrottleInterval: '1s',
+    defaultHeartbeatThrottleInterval: '1s',
+  } as const;
+  return createAll([
+    { ...workflows, taskQueue: QUEUES.gate, activities: options.gateActivities, maxCachedWorkflows: 10 },
+    { ...workflows, taskQueue: QUEUES.workflows, maxCachedWorkflows: 300 },
+    {
+      ...activities,
       taskQueue: QUEUES.act,
       activities: options.actActivities,
-      // A cancellation is heard with a heartbeat: the default would let it wait for eight seconds.
-      maxHeartbeatThrottleInterval: '1s',
-      defaultHeartbeatThrottleInterval: '1s',
       maxConcurrentActivityTaskExecutions: 1_000,
-    }),
-    Worker.create({
-      ...common,
+    },
+    {
+      ...activities,
       taskQueue: QUEUES.control,
       activities: options.controlActivities,
       maxConcurrentActivityTaskExecutions: 200,
-    }),
+    },
   ]);
+}
+
+/** All or none: a Worker that was made but never run would hold its connection, and with it the process, for ever. */
+async function createAll(wanted: readonly WorkerOptions[]): Promise<Worker[]> {
+  const made: Worker[] = [];
+  try {
+    for (const one of wanted) made.push(await Worker.create(one));
+    return made;
+  } catch (error) {
+    await Promise.allSettled(
+      made.map((worker) => {
+        const run = worker.run();
+        worker.shutdown();
+        return run;
+      }),
+    );
+    throw error;
+  }
 }

@@ -5,14 +5,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { gateWorkflowId, PROTOCOL } from '../../workflows/contract.ts';
-import type {
-  Answer,
-  Batch,
-  BatchAnswer,
-  GateSummary,
-  LeaseRef,
-  LeaseSummary,
-  Operation,
+import {
+  CLOCK_SKEW_MS,
+  type Answer,
+  type Batch,
+  type BatchAnswer,
+  type GateSummary,
+  type LeaseSummary,
+  type Operation,
 } from '../../workflows/gate/operations.ts';
 import { grpcCode, isNotFound, isUnreachable, type Temporal } from '../temporal.ts';
 import type { KnownLease } from './known-lease.ts';
@@ -104,12 +104,21 @@ export class GateClient {
   }
 
   async #send(batch: readonly Waiting[]): Promise<void> {
-    const updateId = randomUUID();
+    let updateId = randomUUID();
     const began = performance.now();
     const deadline = Math.max(...batch.map((one) => one.deadline));
     for (;;) {
       try {
         const answer = await this.#update(updateId, batch);
+        if (
+          answer.status === 'clock_skew' &&
+          Math.abs(Date.now() - answer.now) < CLOCK_SKEW_MS &&
+          Date.now() < deadline
+        ) {
+          // The clocks agree; the batch was only long under way. Nothing of it was read, so it is sent anew.
+          updateId = randomUUID();
+          continue;
+        }
         this.#options.onBatch?.(batch.length, performance.now() - began);
         return this.#deliver(batch, answer);
       } catch (error) {
@@ -183,5 +192,3 @@ const missing = (domain: string, cause: unknown): GateUnavailableError =>
 
 const asError = (error: unknown): Error =>
   error instanceof GateUnavailableError ? error : unreachable(String(error), error);
-
-export type { LeaseRef };

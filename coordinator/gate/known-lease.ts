@@ -14,6 +14,11 @@ export type KnownLease = {
   readonly flush: () => Promise<void>;
 };
 
+export class KnownLeaseError extends Error {
+  override readonly name = 'KnownLeaseError';
+}
+
+/** @throws KnownLeaseError when the record is damaged */
 export async function openKnownLease(stateDir: string, domain: string, log: Logger): Promise<KnownLease> {
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const file = join(stateDir, `gate-${domain}.json`);
@@ -51,12 +56,10 @@ async function read(file: string): Promise<LeaseRef> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [0, 0];
     throw error;
   }
-  const value: unknown = JSON.parse(text);
-  if (Array.isArray(value) && value.length === 2 && value.every((part) => Number.isSafeInteger(part))) {
-    return [Number(value[0]), Number(value[1])];
-  }
-  throw new Error(
-    `${file} is damaged: expected [epoch, number]; remove it only when you know that the gate has lost nothing`,
+  const [, epoch, n] = /^\[(\d{1,15}),(\d{1,15})\]$/.exec(text.trim()) ?? [];
+  if (epoch !== undefined && n !== undefined) return [Number(epoch), Number(n)];
+  throw new KnownLeaseError(
+    `${file} is damaged: it must hold [epoch,number]; remove it only when you know that the gate has lost nothing`,
   );
 }
 
