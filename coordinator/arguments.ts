@@ -67,7 +67,7 @@ function stringProblem(input: InputDefinition, value: string): string | null {
   if (!value.isWellFormed() || value.includes('\0')) return 'holds characters that no argument may hold';
   if (input.pattern !== null && !new RegExp(`^(?:${input.pattern})$`, 'u').test(value))
     return `must match ${input.pattern}`;
-  return input.type === 'string' ? sizeProblem(input, [...value].length, 'characters') : null;
+  return input.type === 'string' ? sizeProblem(input, Array.from(value).length, 'characters') : null;
 }
 
 function sizeProblem(input: InputDefinition, size: number, unit: string): string | null {

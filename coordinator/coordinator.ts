@@ -185,8 +185,8 @@ async function startWorkers(house: House, courier: Courier, sources: SourcePool)
       }),
       verify: createVerify((address) => sources.get(address) ?? null),
     },
+    workflowActivities: { release: createRelease(gate) },
     controlActivities: {
-      release: createRelease(gate),
       notify: createNotify(rules.notify, log),
       sweep: createSweep({ temporal, gate, fleet, courier, agentTrustDomain, log }),
     },
@@ -206,7 +206,7 @@ function keepAnnounced({ log }: House, admission: Admission): () => void {
 }
 
 function serve(house: House, admission: Admission, workers: Workers) {
-  const { config, gate, fleet, rules, temporal, identity, log, metrics, version } = house;
+  const { config, gate, fleet, rules, temporal, identity, log, metrics, measures, version } = house;
   const service = createService({
     name: config.name,
     version,
@@ -230,6 +230,7 @@ function serve(house: House, admission: Admission, workers: Workers) {
     log,
     callerOf: requestPeer,
     version,
+    onAnswer: (route, status, seconds) => measures.requestSeconds.observe({ route, status: String(status) }, seconds),
   });
   return startHttpServer({ listen: config.listen, identity, fetch: api.fetch, log });
 }

@@ -81,6 +81,7 @@ export function watchFleet(options: {
         temporal.connection.workflowService.describeTaskQueue({
           namespace: agentsNamespace,
           taskQueue: queue,
+          // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum lives in generated code that is no dependency of ours
           taskQueueType: ACTIVITY_QUEUE,
         }),
       );

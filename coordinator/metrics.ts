@@ -7,6 +7,7 @@ export type CoordinatorMetrics = {
   readonly batchSeconds: Histogram;
   readonly steps: Counter<'action' | 'status'>;
   readonly forgeries: Counter;
+  readonly requestSeconds: Histogram<'route' | 'status'>;
   readonly configProblems: Gauge<'file'>;
 };
 
@@ -40,6 +41,13 @@ export function coordinatorMetrics(registry: Registry): CoordinatorMetrics {
     forgeries: new Counter({
       name: 'fettle_coordinator_unverified_answers_total',
       help: 'Answers of agents that did not check: an alarm',
+      registers,
+    }),
+    requestSeconds: new Histogram({
+      name: 'fettle_coordinator_http_request_seconds',
+      help: 'Time to answer, by route and status',
+      labelNames: ['route', 'status'],
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
       registers,
     }),
     configProblems: new Gauge({

@@ -39,9 +39,9 @@ export type ActProgress = {
   readonly permittedAt: number | null;
 };
 
-const decode = <T>(list: PayloadList): T | null => {
+const decode = (list: PayloadList): unknown => {
   const [first] = list?.payloads ?? [];
-  return first === undefined ? null : defaultPayloadConverter.fromPayload<T>(first);
+  return first === undefined ? null : defaultPayloadConverter.fromPayload(first);
 };
 
 const line = (at: number, event: string, message: string, more: Partial<ApiEvent> = {}): ApiEvent => ({
@@ -61,7 +61,7 @@ export function storyOf(events: readonly HistoryEvent[], underWay: readonly ActP
     const at = timeOf(event.eventTime);
     const started = event.workflowExecutionStartedEventAttributes;
     if (started) {
-      input = decode<ExecutionInput>(started.input);
+      input = decode(started.input) as ExecutionInput | null;
       if (input !== null) timeline.push(...beginning(input, at));
     }
     const planned = event.activityTaskScheduledEventAttributes;
@@ -74,20 +74,20 @@ export function storyOf(events: readonly HistoryEvent[], underWay: readonly ActP
     if (completed) {
       const known = scheduled.get(String(completed.scheduledEventId));
       if (known?.type === 'act') {
-        const record = decode<StepRecord>(completed.result);
+        const record = decode(completed.result) as StepRecord | null;
         if (record !== null) {
           steps.push(record);
           timeline.push(...stepLines(record, (known.input as ActInput | null)?.call.undo === true, at));
         }
       }
-      if (known?.type === 'verify') timeline.push(verdictLine(decode<VerifyResult>(completed.result), at));
+      if (known?.type === 'verify') timeline.push(verdictLine(decode(completed.result) as VerifyResult | null, at));
       if (known?.type === 'notify') timeline.push(line(at, 'notified', 'people were called'));
     }
     const cancel = event.workflowExecutionCancelRequestedEventAttributes;
     if (cancel) timeline.push(line(at, 'cancel_requested', cancel.cause ?? 'cancellation was requested'));
     const done = event.workflowExecutionCompletedEventAttributes;
     if (done) {
-      result = decode<ExecutionResult>(done.result);
+      result = decode(done.result) as ExecutionResult | null;
       timeline.push(line(at, result?.outcome ?? 'failed', result?.message ?? 'it ended without a result'));
     }
     const broken = brokenEnd(event);

@@ -19,6 +19,8 @@ export type WorkersOptions = {
   readonly name: string;
   readonly bundle: WorkflowBundle;
   readonly gateActivities: object;
+  /** Local activities of executions. */
+  readonly workflowActivities?: object;
   readonly actActivities: object;
   readonly controlActivities: object;
   readonly log: Logger;

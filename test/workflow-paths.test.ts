@@ -165,7 +165,7 @@ async function record(address: string): Promise<void> {
   await mkdir(historiesDir, { recursive: true });
   const temporal = async (...args: string[]): Promise<string> => {
     const argv = [
-      await temporalBinary(),
+      temporalBinary(),
       'workflow',
       ...args,
       '--address',
