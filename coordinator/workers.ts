@@ -104,6 +104,8 @@ async function createWorkers(options: WorkersOptions, connection: NativeConnecti
     workflowBundle: options.bundle,
     workflowThreadPoolSize: 1,
     stickyQueueScheduleToStartTimeout: '2s',
+    // What is registered beside workflows runs within their tasks: none of it is to be polled for.
+    enableNonLocalActivities: false,
   } as const;
   const activities = {
     ...common,
@@ -113,7 +115,12 @@ async function createWorkers(options: WorkersOptions, connection: NativeConnecti
   } as const;
   return createAll([
     { ...workflows, taskQueue: QUEUES.gate, activities: options.gateActivities, maxCachedWorkflows: 10 },
-    { ...workflows, taskQueue: QUEUES.workflows, maxCachedWorkflows: 300 },
+    {
+      ...workflows,
+      taskQueue: QUEUES.workflows,
+      activities: options.workflowActivities ?? {},
+      maxCachedWorkflows: 300,
+    },
     {
       ...activities,
       taskQueue: QUEUES.act,

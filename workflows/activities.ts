@@ -43,9 +43,12 @@ export type ActActivities = {
   /** Watches the plan's `verify` until it held long enough or its time is over. */
   readonly verify: (input: VerifyInput) => Promise<VerifyResult>;
 };
-export type ControlActivities = {
+/** Run within the execution's own workflow task. */
+export type ReleaseActivities = {
   /** True when the lease stays held because something of it is not settled. */
   readonly release: (input: ReleaseInput) => Promise<{ readonly held: boolean }>;
+};
+export type ControlActivities = {
   readonly notify: (input: NotifyInput) => Promise<void>;
 };
 

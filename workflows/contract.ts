@@ -13,7 +13,7 @@ export const QUEUES = {
   gate: 'fettle/gate',
   /** Long waits: actions and verification. */
   act: 'fettle/act',
-  /** Short work that must never wait behind a long act: release, sweep, notify. */
+  /** Short work that must never wait behind a long act: sweep, notify. */
   control: 'fettle/control',
 } as const;
 

@@ -7,12 +7,13 @@ import {
   CancellationScope,
   isCancellation,
   proxyActivities,
+  proxyLocalActivities,
   sleep,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import type { ActActivities, ControlActivities, ExecutionRef, StepCall } from './activities.ts';
+import type { ActActivities, ControlActivities, ExecutionRef, ReleaseActivities, StepCall } from './activities.ts';
 import {
   ACTIONS,
   QUEUES,
@@ -35,10 +36,18 @@ const PATIENCE_MS: Readonly<Partial<Record<PermitRefusal, number>>> = {
   no_agent: 30_000,
 };
 
-const control = proxyActivities<ControlActivities>({
+const { notify } = proxyActivities<ControlActivities>({
   taskQueue: QUEUES.control,
   startToCloseTimeout: '15s',
   retry: { initialInterval: '500ms', maximumInterval: '10s' },
+});
+
+/** Within the workflow task that ends the execution: one task and one activity less for each remedy (docs/measurements.md). */
+const { release } = proxyLocalActivities<ReleaseActivities>({
+  startToCloseTimeout: '15s',
+  retry: { initialInterval: '500ms', maximumInterval: '10s' },
+  // A gate that is away for longer is waited for by the server's timer, not with a workflow task held open.
+  localRetryThreshold: '2s',
 });
 
 const outcomeKey = defineSearchAttributeKey('FettleOutcome', 'KEYWORD');
@@ -128,11 +137,11 @@ async function conclude(run: Run, ended: Ended): Promise<ExecutionResult> {
     for (const step of onFailure.steps) await tryStep(run, step, false);
   }
   upsertSearchAttributes([{ key: outcomeKey, value: ended.outcome }]);
-  const released = await control.release({ domain: input.domain, lease: input.lease, outcome: ended.outcome });
+  const released = await release({ domain: input.domain, lease: input.lease, outcome: ended.outcome });
   const held = released.held ? '; its limits stay held until it is known that nothing of it can still act' : '';
   const message = ended.message + held;
   if (onFailure !== null && ESCALATED.has(ended.outcome) && onFailure.notify.length > 0 && !input.dryRun) {
-    await control.notify({ ...refOf(input), to: onFailure.notify, outcome: ended.outcome, message });
+    await notify({ ...refOf(input), to: onFailure.notify, outcome: ended.outcome, message });
   }
   return { outcome: ended.outcome, message, verified: ended.verified, steps: run.records };
 }
