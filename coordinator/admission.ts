@@ -341,7 +341,7 @@ async function startExecution(
     );
   }
   void options.gate
-    .submit({ op: 'started', id: `s:${execution}`, at: Date.now(), l: lease })
+    .ride({ op: 'started', id: `s:${execution}`, at: Date.now(), l: lease })
     .catch((error: unknown) =>
       options.log.debug({ error, execution }, 'the gate was not told of the start; its sweep will see'),
     );

@@ -57,7 +57,6 @@ export const createAct =
     const progress: Progress = { phase: 'permit', step: call.name, attempt: number, node: null, permittedAt: null };
     const beat = setInterval(() => context.heartbeat(progress), HEARTBEAT_MS);
     try {
-      context.heartbeat(progress);
       const record = await attempt(options, input, progress, context);
       options.onStep?.(input.call.action, record.result.status);
       return record;
