@@ -6,6 +6,9 @@ import { eventually } from '../support/processes.ts';
 import { startDemoSite, type DemoSite } from './demo-site.ts';
 import type { Narrator } from './narrator.ts';
 
+/** Nothing in the demo takes longer; what does has failed, and the demo says so instead of waiting. */
+const PATIENCE_MS = 60_000;
+
 export type DemoReport = {
   ok: boolean;
   error?: string;
@@ -72,7 +75,7 @@ async function faultIsHealed(
     { what: 'an execution of restart-web', timeoutMs: 30_000, everyMs: 50 },
   );
   if (execution === undefined) throw new Error('no execution');
-  for await (const line of client.executionEvents(execution.id)) {
+  for await (const line of client.executionEvents(execution.id, { signal: AbortSignal.timeout(PATIENCE_MS) })) {
     tell.event(line.event, line.message, Date.parse(line.at));
   }
   const detail = await client.getExecution(execution.id);
@@ -179,7 +182,8 @@ async function twentyAreOne(client: CoordinatorClient, tell: Narrator, report: D
   );
   const [id] = executions;
   if (id !== undefined)
-    for await (const line of client.executionEvents(id)) tell.event(line.event, line.message, Date.parse(line.at));
+    for await (const line of client.executionEvents(id, { signal: AbortSignal.timeout(PATIENCE_MS) }))
+      tell.event(line.event, line.message, Date.parse(line.at));
   const ran = (await client.listExecutions({ workflow: 'site-ping', node: 'db-1' })).filter((one) =>
     executions.has(one.id),
   );
