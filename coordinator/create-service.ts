@@ -1,4 +1,5 @@
 /** The service behind the API, made of the coordinator's parts. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AccessConfig } from '../config/coordinator.ts';
 import type { ApiNode, ApiStatus, ApiWorkflow } from '../workflows/api.ts';
 import type { TaskQueueTarget, WorkflowDefinition } from '../workflows/contract.ts';
@@ -6,9 +7,9 @@ import { mayDo } from './access.ts';
 import type { Admission } from './admission.ts';
 import type { Executions } from './executions.ts';
 import type { Fleet } from './fleet.ts';
-import type { GateClient } from './gate/gate-client.ts';
+import { GateUnavailableError, type GateClient } from './gate/gate-client.ts';
 import { ApiFailure, type Caller, type CoordinatorService } from './service.ts';
-import { isNotFound, type Temporal } from './temporal.ts';
+import type { Temporal } from './temporal.ts';
 
 export type ServiceParts = {
   readonly name: string;
@@ -122,16 +123,21 @@ async function gateStatus(gate: GateClient): Promise<ApiStatus['gate']> {
       detail: summary.quarantine ?? (pauses === '' ? null : pauses),
     };
   } catch (error) {
-    const state = isNotFound(error) ? 'missing' : 'unreachable';
+    const missing = error instanceof GateUnavailableError && error.code === 'gate_missing';
     const detail = error instanceof Error ? error.message : String(error);
-    return { state, leases: null, orphaned: null, detail: state === 'missing' ? 'run: fettle setup temporal' : detail };
+    return { state: missing ? 'missing' : 'unreachable', leases: null, orphaned: null, detail };
   }
 }
 
+/** While nothing polls, Temporal may be away: who asks whether this is ready does not wait for it that long, milliseconds. */
+const SOON_MS = 1_000;
+
 async function notReady(parts: ServiceParts): Promise<string | null> {
-  if (!parts.workersRunning()) return `workers do not poll Temporal at ${parts.temporalAddress}`;
-  const gate = await gateStatus(parts.gate);
-  if (gate.state === 'missing' || gate.state === 'unreachable')
+  const polling = parts.workersRunning();
+  const asked = gateStatus(parts.gate);
+  const gate = await (polling ? asked : Promise.race([asked, delay(SOON_MS, null, { ref: false })]));
+  if (!polling && gate?.state !== 'missing') return `workers do not poll Temporal at ${parts.temporalAddress}`;
+  if (gate?.state === 'missing' || gate?.state === 'unreachable')
     return `the gate is ${gate.state}: ${gate.detail ?? ''}`;
   return null;
 }

@@ -107,9 +107,21 @@ async function makeGate(temporal: Temporal, domain: string): Promise<'created' |
     );
     return 'created';
   } catch (error) {
-    if (error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError') return 'already there';
-    throw error;
+    if (!(error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError')) throw error;
+    await requireOpen(temporal, domain);
+    return 'already there';
   }
+}
+
+/** A gate that has ended is never made anew: what it held would be forgotten. @throws Error */
+async function requireOpen(temporal: Temporal, domain: string): Promise<void> {
+  const id = gateWorkflowId(domain);
+  const described = await temporal.call('describe the gate', () => temporal.control.workflow.getHandle(id).describe());
+  if (described.status.name === 'RUNNING') return;
+  const state = described.status.name.toLowerCase();
+  throw new Error(
+    `the gate of domain "${domain}" (workflow ${id}) is ${state} and is not made anew, for what it held is unknown; a person must look: docs/operations.md`,
+  );
 }
 
 /** New namespaces and attributes take some seconds to reach every part of a server. */

@@ -61,7 +61,13 @@ export async function openTemporal(config: TemporalConfig, identity: string): Pr
   };
   return {
     connection,
-    control: new Client({ connection, namespace: config.namespace, identity }),
+    // A closed gate still answers queries from its history: what has ended must not look open.
+    control: new Client({
+      connection,
+      namespace: config.namespace,
+      identity,
+      workflow: { queryRejectCondition: 'NOT_OPEN' },
+    }),
     agents: new Client({ connection, namespace: config.agentsNamespace, identity }),
     call,
     close: () => connection.close(),
@@ -88,5 +94,18 @@ export const isUnreachable = (error: unknown): boolean => {
   return error instanceof Error && /connect|UNAVAILABLE|DEADLINE_EXCEEDED/.test(error.message);
 };
 export const isNotFound = (error: unknown): boolean =>
-  (error instanceof Error && (error.name === 'WorkflowNotFoundError' || error.name === 'NamespaceNotFoundError')) ||
+  (error instanceof Error && error.name === 'WorkflowNotFoundError') ||
+  isNamespaceMissing(error) ||
   grpcCode(error) === 5;
+/** Temporal answers, and `fettle setup temporal` was never run on it. */
+export const isNamespaceMissing = (error: unknown): boolean => {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at.name === 'NamespaceNotFoundError') return true;
+    if (grpcCode(at) === 5 && /^(5 NOT_FOUND: )?namespace .* not found/i.test(at.message)) return true;
+  }
+  return false;
+};
+/** What was asked has closed: terminated by hand, say. */
+export const isClosed = (error: unknown): boolean =>
+  error instanceof Error &&
+  (error.name === 'QueryRejectedError' || (isNotFound(error) && /already completed/i.test(error.message)));

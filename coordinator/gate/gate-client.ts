@@ -14,7 +14,7 @@ import {
   type LeaseSummary,
   type Operation,
 } from '../../workflows/gate/operations.ts';
-import { grpcCode, isNotFound, isUnreachable, type Temporal } from '../temporal.ts';
+import { grpcCode, isClosed, isNotFound, isUnreachable, type Temporal } from '../temporal.ts';
 import type { KnownLease } from './known-lease.ts';
 
 const BATCH_OPERATIONS = 200;
@@ -94,16 +94,22 @@ export class GateClient {
     for (const waiting of this.#waiting.splice(0)) waiting.reject(unreachable('the coordinator is stopping'));
   }
 
+  /** @throws GateUnavailableError when there is no gate, TemporalUnreachableError */
   summary(): Promise<GateSummary> {
-    return this.#options.temporal.call('ask the gate for its state', () =>
-      this.#handle().query<GateSummary>('summary'),
-    );
+    return this.#query('summary', 'ask the gate for its state');
   }
 
+  /** @throws GateUnavailableError when there is no gate, TemporalUnreachableError */
   leases(): Promise<LeaseSummary[]> {
-    return this.#options.temporal.call('ask the gate for its leases', () =>
-      this.#handle().query<LeaseSummary[]>('leases'),
-    );
+    return this.#query('leases', 'ask the gate for its leases');
+  }
+
+  async #query<T>(name: string, what: string): Promise<T> {
+    try {
+      return await this.#options.temporal.call(what, () => this.#handle().query<T>(name));
+    } catch (error) {
+      throw isClosed(error) || isNotFound(error) ? missing(this.#options.domain, error) : error;
+    }
   }
 
   #handle() {
@@ -220,12 +226,12 @@ const unreachable = (why: string, cause?: unknown): GateUnavailableError =>
     cause,
   );
 
-const missing = (domain: string, cause: unknown): GateUnavailableError =>
-  new GateUnavailableError(
-    'gate_missing',
-    `there is no gate for domain "${domain}"; run: fettle setup temporal`,
-    cause,
-  );
+const missing = (domain: string, cause: unknown): GateUnavailableError => {
+  const why = isClosed(cause)
+    ? `the gate of domain "${domain}" has ended, and what it held is unknown; a person must look: docs/operations.md`
+    : `there is no gate for domain "${domain}"; run: fettle setup temporal`;
+  return new GateUnavailableError('gate_missing', why, cause);
+};
 
 const asError = (error: unknown): Error =>
   error instanceof GateUnavailableError ? error : unreachable(String(error), error);

@@ -1,4 +1,5 @@
 import { ApiFailure } from '../service.ts';
+import { isNamespaceMissing, TemporalUnreachableError } from '../temporal.ts';
 import type { ApiError } from '../../workflows/api.ts';
 
 /** A refusal that HTTP itself gives, before a service is asked. Same body as `ApiFailure`, more statuses. */
@@ -24,6 +25,9 @@ export class HttpFailure extends Error {
 
 export type Answer = { readonly status: number; readonly headers: Record<string, string>; readonly body: ApiError };
 
+/** Temporal is asked again no sooner, seconds. */
+const AWAY_S = 5;
+
 /** What a caller is told about an error. Anything unforeseen becomes a bare 500: its text is for the log only. */
 export function failureAnswer(error: unknown): Answer {
   if (error instanceof ApiFailure) {
@@ -32,6 +36,16 @@ export function failureAnswer(error: unknown): Answer {
   }
   if (error instanceof HttpFailure)
     return answer(error.status, error.code, error.message, error.details, error.headers);
+  if (error instanceof TemporalUnreachableError)
+    return answer(503, 'temporal_unreachable', `${error.message}; ask again shortly`, undefined, retryAfter(AWAY_S));
+  if (isNamespaceMissing(error))
+    return answer(
+      503,
+      'gate_missing',
+      'Temporal is not set up for Fettle; run: fettle setup temporal',
+      undefined,
+      retryAfter(AWAY_S),
+    );
   return answer(500, 'internal', 'the coordinator failed to answer; its log says why', undefined, {});
 }
 
