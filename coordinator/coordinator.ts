@@ -80,11 +80,11 @@ export async function startCoordinator(
   await using stack = new AsyncDisposableStack();
   const house = await openHouse(config, parts, stack);
   const courier = await openCourier(house);
-  const admission = admissionOf(house);
   const sources = openSourcePool(config.sources);
   stack.defer(() => sources.close());
   const workers = await startWorkers(house, courier, sources);
   stack.defer(() => workers.stop());
+  const admission = admissionOf(house, workers);
   stack.defer(keepAnnounced(house, admission));
   const server = stack.use(await serve(house, admission, workers));
   const owned = stack.move();
@@ -146,7 +146,10 @@ async function openCourier({ config, identity, temporal, measures, log }: House)
   };
 }
 
-const admissionOf = ({ config, gate, fleet, rules, temporal, measures, log, drills }: House): Admission =>
+const admissionOf = (
+  { config, gate, fleet, rules, temporal, measures, log, drills }: House,
+  workers: Workers,
+): Admission =>
   createAdmission({
     name: config.name,
     domain: config.domain,
@@ -157,7 +160,7 @@ const admissionOf = ({ config, gate, fleet, rules, temporal, measures, log, dril
     workflowNames: () => rules.definitions().map((definition) => definition.name),
     start: async (input) => {
       await drills?.beforeStart?.(input.execution);
-      await startExecution(temporal, input);
+      await startExecution(temporal, input, workers.starter());
     },
     exists: (execution) => executionExists(temporal, execution),
     log,

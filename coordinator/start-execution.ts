@@ -1,33 +1,60 @@
 /** Starts an execution under its own id, once: a second start of the same id is success, not a second run. */
+import type { Client } from '@temporalio/client';
 import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import { QUEUES, type ExecutionInput, type SearchAttribute } from '../workflows/contract.ts';
-import { isNotFound, type Temporal } from './temporal.ts';
+import { CALL_DEADLINE_MS, isNotFound, TemporalUnreachableError, type Temporal } from './temporal.ts';
+import type { EagerStarter } from './workers.ts';
 
 const pair = (name: SearchAttribute, value: string): SearchAttributePair => ({
   key: defineSearchAttributeKey(name, 'KEYWORD'),
   value: value.slice(0, 255),
 });
 
-/** @throws TemporalUnreachableError; starting again is then safe. */
-export async function startExecution(temporal: Temporal, input: ExecutionInput): Promise<void> {
-  const { definition } = input.plan;
-  const type = definition.steps.length === 0 ? definition.name : 'runbook';
+/**
+ * With a `starter` the server hands the first workflow task over with its answer, to this process.
+ * @throws TemporalUnreachableError; starting again is then safe.
+ */
+export async function startExecution(
+  temporal: Temporal,
+  input: ExecutionInput,
+  starter: EagerStarter | null,
+): Promise<void> {
+  const begin = (): Promise<unknown> => {
+    if (starter === null) return startWith(temporal.control, input, false);
+    return within(CALL_DEADLINE_MS, startWith(starter.client, input, true));
+  };
   try {
-    await temporal.call('start an execution', () =>
-      temporal.control.workflow.start(type, {
-        workflowId: input.execution,
-        taskQueue: QUEUES.workflows,
-        args: [input],
-        workflowIdReusePolicy: 'REJECT_DUPLICATE',
-        workflowTaskTimeout: '5s',
-        typedSearchAttributes: attributesOf(input),
-        staticSummary: `${definition.name} for ${input.caller}`.slice(0, 200),
-      }),
-    );
+    await temporal.call('start an execution', begin);
   } catch (error) {
     if (error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError') return;
     throw error;
   }
+}
+
+/** The native client's own attempts outlast any deadline given to it. One that arrives late is refused by the id or ended by the fence. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new TemporalUnreachableError('no answer to the start in time')), ms);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function startWith(client: Client, input: ExecutionInput, requestEagerStart: boolean): Promise<unknown> {
+  const { definition } = input.plan;
+  const type = definition.steps.length === 0 ? definition.name : 'runbook';
+  return client.workflow.start(type, {
+    workflowId: input.execution,
+    taskQueue: QUEUES.workflows,
+    args: [input],
+    requestEagerStart,
+    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    workflowTaskTimeout: '5s',
+    typedSearchAttributes: attributesOf(input),
+    staticSummary: `${definition.name} for ${input.caller}`.slice(0, 200),
+  });
 }
 
 function attributesOf(input: ExecutionInput): SearchAttributePair[] {

@@ -3,6 +3,7 @@
  * together, with growing pauses, and the rest of the coordinator goes on answering.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { TemporalConfig } from '../config/connections.ts';
@@ -26,7 +27,12 @@ export type WorkersOptions = {
   readonly log: Logger;
 };
 
+/** Starts workflows over the Workers' own connection, so that the server hands their first task over with the answer. */
+export type EagerStarter = { readonly client: Client };
+
 export type Workers = {
+  /** Null while no Worker polls. */
+  readonly starter: () => EagerStarter | null;
   readonly running: () => boolean;
   readonly stop: () => Promise<void>;
 };
@@ -35,14 +41,16 @@ export function superviseWorkers(options: WorkersOptions): Workers {
   const stopping = new AbortController();
   let running = false;
   let current: Worker[] = [];
+  let starter: EagerStarter | null = null;
   const loop = async (): Promise<void> => {
     let pause = FIRST_PAUSE_MS;
     let complained = false;
     while (!stopping.signal.aborted) {
       try {
-        await runOnce(options, (workers) => {
+        await runOnce(options, (workers, connection) => {
           current = workers;
           running = workers.length > 0;
+          starter = running ? starterOver(options, connection) : null;
           if (!running) return;
           options.log.info({ address: options.temporal.address }, 'workers poll Temporal');
           pause = FIRST_PAUSE_MS;
@@ -55,6 +63,7 @@ export function superviseWorkers(options: WorkersOptions): Workers {
         complained = true;
       }
       running = false;
+      starter = null;
       if (stopping.signal.aborted) return;
       await delay(pause * (0.5 + Math.random() / 2), undefined, { signal: stopping.signal }).catch(() => undefined);
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
@@ -62,6 +71,7 @@ export function superviseWorkers(options: WorkersOptions): Workers {
   };
   const done = loop();
   return {
+    starter: () => starter,
     running: () => running,
     stop: async () => {
       stopping.abort();
@@ -71,15 +81,22 @@ export function superviseWorkers(options: WorkersOptions): Workers {
   };
 }
 
+const starterOver = ({ temporal, name }: WorkersOptions, connection: NativeConnection): EagerStarter => ({
+  client: new Client({ connection, namespace: temporal.namespace, identity: `fettle-coordinator/${name}` }),
+});
+
 /** Runs all Workers until one ends; then ends the others. */
-async function runOnce(options: WorkersOptions, onRunning: (workers: Worker[]) => void): Promise<void> {
+async function runOnce(
+  options: WorkersOptions,
+  onRunning: (workers: Worker[], connection: NativeConnection) => void,
+): Promise<void> {
   const connection = await connectForWorkers(options.temporal);
   try {
     const workers = await createWorkers(options, connection);
-    onRunning(workers);
+    onRunning(workers, connection);
     const runs = workers.map((worker) => worker.run().finally(() => shutDown(workers)));
     const ended = await Promise.allSettled(runs);
-    onRunning([]);
+    onRunning([], connection);
     const failed = ended.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   } finally {
