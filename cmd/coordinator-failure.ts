@@ -35,8 +35,10 @@ function nextForUnknown(code: string): string {
   return code.includes('execution') ? 'fettle ps --all' : 'fettle status';
 }
 
-const nextForRefused = (code: string): string =>
-  code === 'request_id_reused' ? 'the same command with another --request-id' : 'the same command anew';
+function nextForRefused(code: string): string {
+  if (code === 'already_ended') return 'fettle show with its id';
+  return code === 'request_id_reused' ? 'the same command with another --request-id' : 'the same command anew';
+}
 
 function nextForInvalid(code: string): string {
   if (code.includes('argument')) return 'fettle workflows -o json';

@@ -56,7 +56,7 @@ async function authoriseCancel(parts: ServiceParts, caller: Caller, id: string):
 }
 
 async function nodes(fleet: Fleet): Promise<ApiNode[]> {
-  const view = await fleet.view();
+  const view = await fleet.census();
   if (view.state === 'unreachable')
     throw new ApiFailure(503, 'fleet_unreachable', 'Temporal does not answer who is alive', { retryAfterS: 5 });
   return [...view.nodes.values()]
@@ -97,7 +97,7 @@ const toApiWorkflow = (definition: WorkflowDefinition): ApiWorkflow => ({
 });
 
 async function status(parts: ServiceParts): Promise<ApiStatus> {
-  const [gate, view] = await Promise.all([gateStatus(parts.gate), parts.fleet.view()]);
+  const [gate, view] = await Promise.all([gateStatus(parts.gate), parts.fleet.census()]);
   const alive = [...view.nodes.values()].flat().filter((node) => node.alive).length;
   return {
     coordinator: parts.name,

@@ -13,6 +13,8 @@ const ALIVE_MS = 75_000;
 const REFRESH_MS = 2_000;
 /** A view older than this is not served while a newer one is fetched. */
 const STALE_MS = 10_000;
+/** So many silent nodes are asked about for one census. */
+const CENSUS_MAX = 200;
 /** A node's queue seen polled is not asked about again for so long. */
 const POLLED_MS = 3_000;
 const PAGE = 1_000;
@@ -34,6 +36,8 @@ export type FleetView = {
 
 export type Fleet = {
   readonly view: () => Promise<FleetView>;
+  /** The view, with those whose agent has not beaten yet looked for where orders wait: for people, not for the way of a request. */
+  readonly census: () => Promise<FleetView>;
   /** Whether anybody polls the node's own queue right now: fresher than heartbeats, one call. */
   readonly polled: (place: NodePlace) => Promise<boolean>;
   readonly setInventory: (nodes: readonly InventoryNode[]) => void;
@@ -65,29 +69,44 @@ export function watchFleet(options: {
     fetched = Date.now();
     refreshing = null;
   };
+  const view = async (): Promise<FleetView> => {
+    const age = Date.now() - fetched;
+    if (age > REFRESH_MS) refreshing ??= refresh();
+    if (age > STALE_MS) await refreshing;
+    const nodes = merge(inventory, beats);
+    const young = inventory.length === 0 && beats.size === 0 && Date.now() - started < ALIVE_MS;
+    return { state: !reachable ? 'unreachable' : young ? 'warming_up' : 'ready', nodes };
+  };
+  const isPolled = async (place: NodePlace): Promise<boolean> => {
+    const queue = { name: nodeQueue(place.datacenter, place.node) };
+    if (Date.now() - (polled.get(queue.name) ?? 0) < POLLED_MS) return true;
+    const answer = await temporal.call("ask who polls a node's queue", () =>
+      temporal.connection.workflowService.describeTaskQueue({
+        namespace: agentsNamespace,
+        taskQueue: queue,
+        // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum lives in generated code that is no dependency of ours
+        taskQueueType: ACTIVITY_QUEUE,
+      }),
+    );
+    const last = Math.max(0, ...(answer.pollers ?? []).map((poller) => timeOf(poller.lastAccessTime)));
+    const fresh = Date.now() - last < ALIVE_MS;
+    if (fresh) polled.set(queue.name, Date.now());
+    return fresh;
+  };
   return {
-    view: async () => {
-      const age = Date.now() - fetched;
-      if (age > REFRESH_MS) refreshing ??= refresh();
-      if (age > STALE_MS) await refreshing;
-      const nodes = merge(inventory, beats);
-      const young = inventory.length === 0 && beats.size === 0 && Date.now() - started < ALIVE_MS;
-      return { state: !reachable ? 'unreachable' : young ? 'warming_up' : 'ready', nodes };
-    },
-    polled: async (place) => {
-      const queue = { name: nodeQueue(place.datacenter, place.node) };
-      if (Date.now() - (polled.get(queue.name) ?? 0) < POLLED_MS) return true;
-      const answer = await temporal.call("ask who polls a node's queue", () =>
-        temporal.connection.workflowService.describeTaskQueue({
-          namespace: agentsNamespace,
-          taskQueue: queue,
-          // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum lives in generated code that is no dependency of ours
-          taskQueueType: ACTIVITY_QUEUE,
-        }),
+    view,
+    polled: isPolled,
+    census: async () => {
+      const seen = await view();
+      const silent = [...seen.nodes.values()].flat().filter((node) => !node.alive);
+      const found = new Set<FleetNode>();
+      await Promise.allSettled(
+        silent.slice(0, CENSUS_MAX).map(async (node) => (await isPolled(node)) && found.add(node)),
       );
-      const fresh = (answer.pollers ?? []).some((poller) => Date.now() - timeOf(poller.lastAccessTime) < ALIVE_MS);
-      if (fresh) polled.set(queue.name, Date.now());
-      return fresh;
+      const counted = [...seen.nodes].map(
+        ([name, nodes]) => [name, nodes.map((node) => (found.has(node) ? { ...node, alive: true } : node))] as const,
+      );
+      return { state: seen.state, nodes: new Map(counted) };
     },
     setInventory: (nodes) => {
       inventory = nodes;
