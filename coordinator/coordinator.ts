@@ -86,6 +86,7 @@ export async function startCoordinator(
   stack.defer(() => workers.stop());
   const admission = admissionOf(house, workers);
   stack.defer(keepAnnounced(house, admission));
+  for (const warning of identityWarnings(house)) parts.log.warn(warning);
   const server = stack.use(await serve(house, admission, workers));
   const owned = stack.move();
   parts.log.info(
@@ -208,6 +209,12 @@ function keepAnnounced({ log }: House, admission: Admission): () => void {
   return () => clearInterval(timer);
 }
 
+/** Without an identity there is no bundle that agents' answers could be checked against: nothing they say would be believed. */
+const identityWarnings = ({ identity }: House): string[] =>
+  identity === null
+    ? ['no identity block: receipts of agents cannot be checked, so no remedy can succeed; add identity { ... }']
+    : [];
+
 function serve(house: House, admission: Admission, workers: Workers) {
   const { config, gate, fleet, rules, temporal, identity, log, metrics, measures, version } = house;
   const service = createService({
@@ -223,7 +230,7 @@ function serve(house: House, admission: Admission, workers: Workers) {
     access: rules.access,
     definitions: rules.definitions,
     configStatus: rules.status,
-    warnings: rules.warnings,
+    warnings: () => [...identityWarnings(house), ...rules.warnings()],
     workersRunning: workers.running,
   });
   const api = createApi({
