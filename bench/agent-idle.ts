@@ -1,7 +1,7 @@
 /** What an idle agent, connected to Temporal, costs its host, beside an empty Node process and a Temporal Worker of one queue. */
 import { fileURLToPath } from 'node:url';
 import { Connection } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 import { eventually, startProcess, type RunningProcess } from '../test/support/processes.ts';
 import { makeSite, type Site } from '../test/support/site.ts';
 import { agentIdentity, nodeQueue, type NodePlace } from '../workflows/contract.ts';
@@ -12,7 +12,7 @@ import { cpuSeconds, memoryOf } from './process-cost.ts';
 const PLACE: NodePlace = { datacenter: 'dc1', nodeType: 'web', node: 'bench-1' };
 const WORKER = fileURLToPath(new URL('bare-worker.ts', import.meta.url));
 const SETTLE_MS = 5_000;
-const ACTIVITY = temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY;
+const ACTIVITY = proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY;
 export const agentIdleBench: Bench = async ({ quick, say }) => {
   const idleMs = quick ? 10_000 : 60_000;
   await using stack = new AsyncDisposableStack();
