@@ -16,25 +16,40 @@ type Connection = {
   stale: boolean;
 };
 
+export type ConnectionLimits = {
+  /** That stand, and that are being made. */
+  readonly connections: number;
+  readonly handshakes: number;
+  readonly connectionLifeMs: number;
+};
+
 /** After its life a connection has this long to finish what is under way, milliseconds. */
 const LAST_WORDS_MS = 30_000;
 
 /** All open connections of the listener: judged when they stand, at each request, and again when the identity changes. */
 export class Connections {
   readonly #open = new Map<Socket, Connection>();
-  readonly #lifeMs: number;
+  readonly #limits: ConnectionLimits;
+  readonly #dropped: () => void;
   #svid: Svid | null;
   /** What was in force when a connection came in, until its handshake is done: the SNI name was read in between. */
   readonly #handshakes = new Map<string, { readonly svid: Svid; readonly socket: Socket }>();
 
-  constructor(svid: Svid | null, lifeMs: number) {
+  /** `dropped` is called for each connection that a limit ended. */
+  constructor(svid: Svid | null, limits: ConnectionLimits, dropped: () => void) {
     this.#svid = svid;
-    this.#lifeMs = lifeMs;
+    this.#limits = limits;
+    this.#dropped = dropped;
   }
 
-  /** A TCP connection came in; over TLS, its handshake begins. */
+  /**
+   * A TCP connection came in; over TLS, its handshake begins. Too many handshakes at once end the oldest: connections that stay
+   * silent must not keep out those that speak.
+   */
   arrived(socket: Socket): void {
     if (this.#svid === null) return this.#add(socket, { kind: 'none' }, null, null);
+    const [oldest] = this.#handshakes.values();
+    if (oldest !== undefined && this.#handshakes.size >= this.#limits.handshakes) this.#drop(oldest.socket);
     const key = remote(socket);
     this.#handshakes.set(key, { svid: this.#svid, socket });
     socket.once('close', () => this.#handshakes.delete(key));
@@ -64,14 +79,34 @@ export class Connections {
     socket.destroy();
   }
 
+  #drop(socket: Socket): void {
+    this.#handshakes.delete(remote(socket));
+    this.#open.delete(socket);
+    this.#dropped();
+    socket.destroy();
+  }
+
+  /** Makes room for one more: who shows no certificate gives way to who does. False when there is none. */
+  #admit(client: ClientCertificate): boolean {
+    if (this.#open.size < this.#limits.connections) return true;
+    if (client.kind !== 'svid') return false;
+    for (const [socket, connection] of this.#open) {
+      if (connection.client.kind === 'svid') continue;
+      this.#drop(socket);
+      return true;
+    }
+    return false;
+  }
+
   #add(socket: Socket, client: ClientCertificate, trustDomain: string | null, bundle: TrustBundle | null): void {
+    if (!this.#admit(client)) return this.#drop(socket);
     const connection: Connection = { client, trustDomain, bundle, closing: new AbortController(), stale: false };
     this.#open.set(socket, connection);
     let last: NodeJS.Timeout | undefined;
     const life = setTimeout(() => {
       retire(connection);
       last = setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref();
-    }, this.#lifeMs).unref();
+    }, this.#limits.connectionLifeMs).unref();
     socket.once('close', () => {
       clearTimeout(life);
       clearTimeout(last);

@@ -302,7 +302,7 @@ describe('the listener', () => {
   });
 
   test('bounds its connections, and serves again when they are gone', async () => {
-    await using listener = await start({ name: 'many', limits: { connections: 50, handshakeMs: 500 } });
+    await using listener = await start({ name: 'many', limits: { connections: 50, handshakes: 50, handshakeMs: 500 } });
     const options = { ...(await tlsOptionsOf(ann)), port: listener.port, path: '/healthz' };
     const sockets = Array.from({ length: 1_000 }, () =>
       net
@@ -317,6 +317,26 @@ describe('the listener', () => {
       () => listener.log.some((line) => line.msg.includes('limit of open connections')),
       'the drops are reported',
     );
+  });
+
+  test('serves who shows a certificate while all its connections are held by others', async () => {
+    const limits = { connections: 20, handshakes: 20, headersMs: 60_000, requestMs: 60_000, handshakeMs: 60_000 };
+    await using listener = await start({ name: 'held', limits });
+    const { ca } = await tlsOptionsOf(ann);
+    const held: tls.TLSSocket[] = [];
+    for (let index = 0; index < 20; index += 1) {
+      const socket = tls.connect({ host: '127.0.0.1', port: listener.port, ca, rejectUnauthorized: false });
+      socket.on('error', () => undefined);
+      held.push(socket);
+      await once(socket, 'secureConnect');
+    }
+    const silent = Array.from({ length: 40 }, () =>
+      net.connect({ host: '127.0.0.1', port: listener.port }).on('error', () => undefined),
+    );
+    await Promise.all(silent.map((socket) => once(socket, 'connect')));
+    const options = { ...(await tlsOptionsOf(ann)), port: listener.port, path: '/healthz' };
+    assert.equal((await ask(options)).status, 200);
+    for (const socket of [...held, ...silent]) socket.destroy();
   });
 
   test('waits for answers under way when it stops, and cuts the rest at its deadline', async () => {

@@ -24,6 +24,8 @@ export const SERVER_LIMITS = {
   connectionLifeMs: 10 * 60_000,
   headerBytes: 16 * 1024,
   connections: 1_000,
+  /** TLS handshakes under way; one more ends the oldest. */
+  handshakes: 500,
   requestsPerConnection: 1_000,
   /** Within it a shutdown waits for answers under way. */
   shutdownMs: 10_000,
@@ -59,7 +61,8 @@ export class HttpServerError extends Error {
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const limits: ServerLimits = { ...SERVER_LIMITS, ...options.limits };
   const svid = options.identity?.current() ?? null;
-  const connections = new Connections(svid, limits.connectionLifeMs);
+  const dropped = reportDrops(options.log);
+  const connections = new Connections(svid, limits, dropped);
   const inForce = svid === null ? null : { svid, contexts: secureContexts(svid) };
   const server = createServer(inForce, limits, requestListener(options, connections));
   server.on('connection', (socket: Socket) => connections.arrived(socket));
@@ -69,7 +72,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     options.log.info({ remote: socket.remoteAddress, reason: error.message }, 'a TLS handshake failed');
     connections.handshakeFailed(socket);
   });
-  reportDrops(server, options.log);
+  server.on('drop', dropped);
   const stopFollowing = followIdentity(server, inForce, options, connections);
   const address = await listen(server, options.listen, svid !== null);
   const host = net.isIPv6(address.host) ? `[${address.host}]` : address.host;
@@ -104,7 +107,8 @@ function createServer(
     inForce === null
       ? http.createServer(common, listener)
       : https.createServer({ ...common, ...tlsOptions(inForce), handshakeTimeout: limits.handshakeMs }, listener);
-  server.maxConnections = limits.connections;
+  // Above what Connections allows: it drops those that matter least, this drops whoever comes.
+  server.maxConnections = 2 * (limits.connections + limits.handshakes);
   server.maxRequestsPerSocket = limits.requestsPerConnection;
   return server;
 }
@@ -185,9 +189,10 @@ function followIdentity(
   });
 }
 
-function reportDrops(server: net.Server, log: HttpServerOptions['log']): void {
+/** @returns to be called for each connection dropped */
+function reportDrops(log: HttpServerOptions['log']): () => void {
   let dropped = 0;
-  server.on('drop', () => {
+  return () => {
     // One line for the first of each burst: a flood must not fill the disk too.
     if (dropped === 0)
       setTimeout(() => {
@@ -195,7 +200,7 @@ function reportDrops(server: net.Server, log: HttpServerOptions['log']): void {
         dropped = 0;
       }, 1_000).unref();
     dropped += 1;
-  });
+  };
 }
 
 async function listen(server: net.Server, at: HostPort, secure: boolean): Promise<HostPort> {
