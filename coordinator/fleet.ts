@@ -40,6 +40,8 @@ export type Fleet = {
   readonly census: () => Promise<FleetView>;
   /** Whether anybody polls the node's own queue right now: fresher than heartbeats, one call. */
   readonly polled: (place: NodePlace) => Promise<boolean>;
+  /** The same of any queue of agents. */
+  readonly queuePolled: (queue: string) => Promise<boolean>;
   readonly setInventory: (nodes: readonly InventoryNode[]) => void;
 };
 
@@ -77,25 +79,26 @@ export function watchFleet(options: {
     const young = inventory.length === 0 && beats.size === 0 && Date.now() - started < ALIVE_MS;
     return { state: !reachable ? 'unreachable' : young ? 'warming_up' : 'ready', nodes };
   };
-  const isPolled = async (place: NodePlace): Promise<boolean> => {
-    const queue = { name: nodeQueue(place.datacenter, place.node) };
-    if (Date.now() - (polled.get(queue.name) ?? 0) < POLLED_MS) return true;
-    const answer = await temporal.call("ask who polls a node's queue", () =>
+  const queuePolled = async (name: string): Promise<boolean> => {
+    if (Date.now() - (polled.get(name) ?? 0) < POLLED_MS) return true;
+    const answer = await temporal.call('ask who polls a queue', () =>
       temporal.connection.workflowService.describeTaskQueue({
         namespace: agentsNamespace,
-        taskQueue: queue,
+        taskQueue: { name },
         // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum lives in generated code that is no dependency of ours
         taskQueueType: ACTIVITY_QUEUE,
       }),
     );
     const last = Math.max(0, ...(answer.pollers ?? []).map((poller) => timeOf(poller.lastAccessTime)));
     const fresh = Date.now() - last < ALIVE_MS;
-    if (fresh) polled.set(queue.name, Date.now());
+    if (fresh) polled.set(name, Date.now());
     return fresh;
   };
+  const isPolled = (place: NodePlace): Promise<boolean> => queuePolled(nodeQueue(place.datacenter, place.node));
   return {
     view,
     polled: isPolled,
+    queuePolled,
     census: async () => {
       const seen = await view();
       const silent = [...seen.nodes.values()].flat().filter((node) => !node.alive);

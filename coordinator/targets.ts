@@ -3,11 +3,18 @@ import type { ApiTarget } from '../workflows/api.ts';
 import type { NodePlace, Target, WorkflowDefinition } from '../workflows/contract.ts';
 import type { Fleet, FleetNode, FleetView } from './fleet.ts';
 import { ApiFailure } from './service.ts';
+import { sharedQueue, SharedQueueError } from './shared-queue.ts';
 
 const MAX_LISTED = 20;
 
 /** @throws ApiFailure 404, 422 or 503 */
 export async function resolveTarget(fleet: Fleet, wanted: ApiTarget, definition: WorkflowDefinition): Promise<Target> {
+  const target = await namedTarget(fleet, wanted, definition);
+  if (definition.taskQueueTarget.kind !== 'node') await requireSomebody(fleet, target, definition);
+  return target;
+}
+
+async function namedTarget(fleet: Fleet, wanted: ApiTarget, definition: WorkflowDefinition): Promise<Target> {
   const view = await fleet.view();
   if ('node' in wanted) return nodeTarget(fleet, view, wanted.node, definition);
   if (definition.taskQueueTarget.kind === 'node') {
@@ -54,6 +61,24 @@ async function requireAgent(fleet: Fleet, node: FleetNode): Promise<void> {
     {
       retryAfterS: 15,
     },
+  );
+}
+
+/** The same for a queue that agents share. */
+async function requireSomebody(fleet: Fleet, target: Target, definition: WorkflowDefinition): Promise<void> {
+  let queue: string;
+  try {
+    queue = sharedQueue(definition.taskQueueTarget, target);
+  } catch (error) {
+    if (error instanceof SharedQueueError) throw new ApiFailure(422, 'target_without_queue', error.message);
+    throw error;
+  }
+  if (await fleet.queuePolled(queue)) return;
+  throw new ApiFailure(
+    503,
+    'no_agent',
+    `no agent takes orders on queue ${queue}, where workflow "${definition.name}" runs; look at its hosts: systemctl status fettle-agent`,
+    { retryAfterS: 15 },
   );
 }
 

@@ -21,6 +21,7 @@ describe('an agent', () => {
     const workflows = {
       gated: drillStep('gated', 'retry = { attempts = 3, wait = "100ms" }'),
       quick: drillStep('mark', 'retry = { attempts = 3, wait = "100ms" }', '5s'),
+      ghost: `task_queue_target = "node_type:ghost"\n${drillStep('mark')}`,
       single: drillStep('mark', '', '5s'),
       restart: `step "restart" {
   action  = "systemd.restart"
@@ -40,13 +41,17 @@ describe('an agent', () => {
 
   const agent = (node: string) => drill.roles.get(node)!;
 
-  it('that was never there is an answer at once, which names the node', async () => {
+  it('that was never there is an answer at once, which names the node or the queue', async () => {
     await assert.rejects(client.request(drillRequest('quick', 'never', 'never-there')), (error) => {
       assert.ok(error instanceof ApiError && error.status === 503 && error.code === 'no_agent');
       assert.match(error.message, /no agent of never-there takes orders/);
       return true;
     });
-    assert.deepEqual(await client.listExecutions({ node: 'never-there' }), []);
+    await assert.rejects(
+      client.request(drillRequest('ghost', 'never')),
+      /no agent takes orders on queue dc1\/type\/ghost/,
+    );
+    assert.deepEqual(await client.listExecutions(), await client.listExecutions({ workflow: 'site-ping' }));
   });
 
   it('killed or standing still before its action: the order is never begun after its time, by proof', async () => {

@@ -5,6 +5,7 @@ import type { CoordinatorClient } from '../identity/coordinator-client.ts';
 import type { ApiRequest } from '../workflows/api.ts';
 import { admitted, allFree, drillRequest, drillStep, startDrillSite, type DrillSite } from './support/drill-site.ts';
 import { ended } from './support/paths-site.ts';
+import { eventually } from './support/processes.ts';
 
 const ONCE_AN_HOUR = `constraint {
   kind   = "maxExecution"
@@ -21,6 +22,7 @@ describe('a coordinator killed with SIGKILL', () => {
 
   before(async () => {
     const workflows = {
+      seen: drillStep('mark'),
       limited: ONCE_AN_HOUR + drillStep('mark'),
       'limited-too': ONCE_AN_HOUR + drillStep('mark'),
     };
@@ -50,7 +52,21 @@ describe('a coordinator killed with SIGKILL', () => {
     const [id = ''] = ids;
     assert.equal((await ended(client, id)).outcome, 'healed');
     assert.deepEqual(await drill.marks('asked-again'), ['done']);
+    await eventually(async () => (await started('limited')).length > 0, { what: 'the execution in the record' });
     assert.deepEqual(await started('limited'), [id]);
+  });
+
+  it('between admission and start: another who saw the same fault starts it, once', async () => {
+    const began_at = new Date().toISOString();
+    const seenBy = (observer: string): ApiRequest => ({
+      ...drillRequest('seen', 'seen-twice'),
+      identity: { source: 'test/seen', labels: { node: 'web-1' }, observer, began_at, gap_s: 60 },
+    });
+    await askDoomed(seenBy('first'));
+    const decision = await client.request(seenBy('second'));
+    assert.ok(decision.decision === 'duplicate', JSON.stringify(decision));
+    assert.equal((await ended(client, decision.execution)).outcome, 'healed');
+    assert.deepEqual(await drill.marks('seen-twice'), ['done']);
   });
 
   it('between admission and start, and nobody asks: its lease frees itself, and the request may be made anew', async () => {
@@ -62,6 +78,7 @@ describe('a coordinator killed with SIGKILL', () => {
     const id = await admitted(client, asked);
     assert.equal((await ended(client, id)).outcome, 'healed');
     assert.deepEqual(await drill.marks('nobody-asked'), ['done']);
+    await eventually(async () => (await started('limited-too')).length > 0, { what: 'the execution in the record' });
     assert.deepEqual(await started('limited-too'), [id]);
   });
 });

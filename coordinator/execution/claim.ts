@@ -14,13 +14,14 @@ import {
 import { ApplicationFailure } from '@temporalio/activity';
 import type { Courier } from './courier.ts';
 import { checkClaim, ReceiptError } from './receipts.ts';
+import { sharedQueue, SharedQueueError } from '../shared-queue.ts';
 
 const ANSWER_MS = 5_000;
 
 /** Null: nobody polls the queue. */
 export async function claimNode(courier: Courier, input: ActInput, trustDomain: string): Promise<NodePlace | null> {
   const { definition, target } = input.plan;
-  const queue = sharedQueue(definition.taskQueueTarget, target);
+  const queue = queueOf(definition.taskQueueTarget, target);
   const nonce = randomBytes(16).toString('base64url');
   const order = await courier.signer.claim({
     kind: 'claim',
@@ -63,25 +64,13 @@ export async function claimNode(courier: Courier, input: ActInput, trustDomain: 
   }
 }
 
-function sharedQueue(where: TaskQueueTarget, target: Target): string {
-  const { datacenter } = target;
-  if (datacenter === null) {
-    throw ApplicationFailure.nonRetryable(
-      'the target spans datacenters: name one, so that the queue of one datacenter can be asked',
-    );
+function queueOf(where: TaskQueueTarget, target: Target): string {
+  try {
+    return sharedQueue(where, target);
+  } catch (error) {
+    if (error instanceof SharedQueueError) throw ApplicationFailure.nonRetryable(error.message);
+    throw error;
   }
-  if (where.kind === 'general') return generalQueue(datacenter);
-  const type =
-    where.kind === 'node_type' && where.type !== null
-      ? where.type
-      : target.kind === 'datacenter'
-        ? null
-        : target.nodeType;
-  if (type === null)
-    throw ApplicationFailure.nonRetryable(
-      'a datacenter as target has no node type: write task_queue_target = "node_type:TYPE"',
-    );
-  return typeQueue(datacenter, type);
 }
 
 /** @throws ReceiptError when the SVID is no agent's, or not of this queue. */

@@ -42,7 +42,6 @@ export async function settle(courier: Courier, doubt: Doubt, signal: AbortSignal
       if (settled !== null) return settled;
       why = 'it is still running on the host';
     } catch (error) {
-      if (error instanceof ReceiptError) courier.onForgery(doubt.agent);
       why = error instanceof Error ? error.message : String(error);
       courier.log.debug({ error, execution: doubt.execution, step: doubt.step }, 'settle unanswered');
     }
@@ -84,7 +83,16 @@ export async function askOnce(
     2 * ANSWER_MS + 1_000,
   );
   const expected = { signer: doubt.agent, execution: doubt.execution, step: doubt.step, nonce };
-  return checkSettlement(answer, expected, courier.bundles, new Date());
+  try {
+    return await checkSettlement(answer, expected, courier.bundles, new Date());
+  } catch (error) {
+    if (error instanceof ReceiptError) {
+      courier.onForgery(doubt.agent);
+      const { execution, step, agent } = doubt;
+      courier.log.error({ alarm: 'settlement', error, execution, step, agent }, 'a settlement does not check');
+    }
+    throw error;
+  }
 }
 
 /** An answer about an earlier attempt says that this one never began: the host has fenced it by answering. */
