@@ -129,6 +129,9 @@ describe('a host that answers for another, with what it could steal', () => {
     }
     assert.ok((await metricOf(drill.site.address, ALARM)) >= before + 2 * nodes.length, 'each of them is an alarm');
     assert.ok(((await client.status()).gate.orphaned ?? 0) >= nodes.length);
+    const seen = await metricOf(drill.site.address, ALARM);
+    const alarmed = async (): Promise<boolean> => (await metricOf(drill.site.address, ALARM)) > seen;
+    await eventually(alarmed, { what: 'an alarm from the sweep, which asks on' });
     for (const one of [own, altered, nothing]) await one[Symbol.asyncDispose]();
     await Promise.all(nodes.map((node) => drill.startAgent(node)));
     await allFree(client);

@@ -1,11 +1,13 @@
 /** Temporal away at the start, away in the middle of a run, and back; the gate missing, terminated, reset. */
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ApiError, type CoordinatorClient } from '../identity/coordinator-client.ts';
 import { gateWorkflowId } from '../workflows/contract.ts';
 import { admitted, allFree, drillRequest, getPublic, startDrillSite, type DrillSite } from './support/drill-site.ts';
 import { ended } from './support/paths-site.ts';
-import { eventually, runProcess, startProcess } from './support/processes.ts';
+import { eventually, runProcess, startProcess, type RunningProcess } from './support/processes.ts';
 import { temporalBinary } from './support/temporal.ts';
 
 const NODES = [{ name: 'web-1', type: 'web' }];
@@ -33,13 +35,18 @@ describe('Temporal away', () => {
   });
   after(() => stack.disposeAsync());
 
+  let coordinator: RunningProcess;
+  const startC1 = async (): Promise<void> => {
+    const argv = drill.site.fettle('coordinator', '--config', drill.site.configFile('coordinator-c1'));
+    coordinator = stack.use(startProcess(argv, { name: 'coordinator c1' }));
+    await coordinator.waitForLine('coordinator listens', { timeoutMs: 30_000 });
+  };
+
   it('when the roles start: they wait, say so, and work once it is there', async () => {
     const { temporal, address } = drill.site;
     await temporal.kill();
-    const argv = drill.site.fettle('coordinator', '--config', drill.site.configFile('coordinator-c1'));
-    const coordinator = stack.use(startProcess(argv, { name: 'coordinator c1' }));
     const agent = stack.use(drill.site.startAgent('web-1'));
-    await coordinator.waitForLine('coordinator listens', { timeoutMs: 30_000 });
+    await startC1();
     await agent.waitForLine('Temporal is away', { timeoutMs: 30_000 });
     const ready = await getPublic(address, '/readyz');
     assert.equal(ready.status, 503, ready.body);
@@ -99,21 +106,19 @@ describe('Temporal away', () => {
     assert.equal(code, 0, stderr);
   };
 
-  it('with its gate reset by hand: the gate decides nothing until a person looked', async () => {
-    const id = gateWorkflowId('main');
-    await temporalCli('reset', '--workflow-id', id, '--event-id', '4', '--reason', 'drill');
-    const quarantined = async (): Promise<boolean> => {
+  it('with its gate reset by hand: it decides nothing until a person looked, even asked by one who saw no decision', async () => {
+    await coordinator.kill();
+    await rm(path.join(drill.site.dir, 'state-c1'), { recursive: true });
+    await temporalCli('reset', '--workflow-id', gateWorkflowId('main'), '--event-id', '4', '--reason', 'drill');
+    await startC1();
+    const refusal = async (): Promise<ApiError | null> => {
       const decision = await client.request(drillRequest('quick', 'reset')).catch((error: unknown) => error);
-      assert.ok(decision instanceof ApiError, JSON.stringify(decision));
-      return unavailableNow(decision);
+      assert.ok(decision instanceof ApiError, `decided anew: ${JSON.stringify(decision)}`);
+      assert.equal(decision.status, 503, decision.message);
+      return decision.code === 'gate_quarantined' ? decision : null;
     };
-    const unavailableNow = (error: ApiError): boolean => {
-      assert.equal(error.status, 503);
-      if (error.code !== 'gate_quarantined') return false;
-      assert.match(error.message, /a person must look/);
-      return true;
-    };
-    await eventually(quarantined, { what: 'quarantine', timeoutMs: 30_000, everyMs: 200 });
+    const said = await eventually(refusal, { what: 'quarantine', timeoutMs: 30_000, everyMs: 200 });
+    assert.match(said.message, /this gate was reset; a person must look/);
     assert.equal((await client.status()).gate.state, 'paused');
     assert.deepEqual(await drill.marks('reset'), []);
   });

@@ -60,7 +60,7 @@ export async function gate(input: GateInput): Promise<void> {
     exchange,
     (batch) => {
       tick(state, Date.now());
-      if (recordedRun !== null && recordedRun !== workflowInfo().runId) quarantine(state, 'this gate was reset');
+      if (wasReset(recordedRun)) quarantine(state, 'this gate was reset');
       if (Math.abs(batch.clock - state.now) > CLOCK_SKEW_MS) return { status: 'clock_skew', now: state.now };
       if (newer(batch.knows, [state.epoch, state.next - 1]))
         quarantine(state, 'this gate lost decisions that a coordinator has seen');
@@ -115,6 +115,12 @@ function dueForSweep(state: GateState): Lease[] {
 const nonce = (): string => uuid4().replaceAll('-', '').slice(0, 16);
 
 const newer = (a: LeaseRef, b: LeaseRef): boolean => a[0] > b[0] || (a[0] === b[0] && a[1] > b[1]);
+
+/** The server keeps the first run's id in the history that a reset copies; the recorded one tells where it does not. */
+function wasReset(recordedRun: string | null): boolean {
+  const { runId, originalExecutionRunId } = workflowInfo();
+  return originalExecutionRunId !== runId || (recordedRun !== null && recordedRun !== runId);
+}
 
 function quarantine(state: GateState, why: string): void {
   state.quarantine ??= `${why}; a person must look and then run: fettle gate adopt`;
