@@ -19,12 +19,23 @@ export type JournalEntry = {
   readonly known: boolean;
 };
 
-/** Every operation that the gate's present run answered, in the order of its history. */
+/** Every operation that the gate answered, over all its runs, in the order of their histories. */
 export async function readJournal(control: Client, gateId: string): Promise<JournalEntry[]> {
-  const { events } = await control.workflow.getHandle(gateId).fetchHistory();
+  const journal: JournalEntry[] = [];
+  for (let run: string | undefined; run !== '';) {
+    const { events } = await control.workflow.getHandle(gateId, run).fetchHistory();
+    journal.unshift(...answered(events ?? []));
+    run = events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? '';
+  }
+  return journal;
+}
+
+type Events = NonNullable<Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>['events']>;
+
+function answered(events: Events): JournalEntry[] {
   const asked = new Map<string, { ops: readonly Asked[]; at: number }>();
   const journal: JournalEntry[] = [];
-  for (const event of events ?? []) {
+  for (const event of events) {
     const accepted = event.workflowExecutionUpdateAcceptedEventAttributes;
     const completed = event.workflowExecutionUpdateCompletedEventAttributes;
     if (accepted) {
