@@ -17,6 +17,8 @@ export type Replay = {
   readonly events: number;
   readonly operations: number;
   readonly ms: number;
+  /** Of all threads: what it takes whatever else the machine does. */
+  readonly cpuMs: number;
 };
 
 type Options = { readonly quick: boolean; readonly say: (line: string) => void };
@@ -45,7 +47,7 @@ export async function measureReplay({ quick, say }: Options): Promise<Replay[]> 
     const { history, operations } = await driveGate(client, perUpdate);
     const events = history.events?.length ?? 0;
     say(`  ${perUpdate} operations per Update: ${events} events, ${operations} operations; replaying`);
-    replays.push({ perUpdate, events, operations, ms: await replayMs(bundle, history, quick ? 2 : 7) });
+    replays.push({ perUpdate, events, operations, ...(await timeReplay(bundle, history, quick ? 2 : 7)) });
   }
   return replays;
 }
@@ -160,7 +162,11 @@ function operationsIn(history: History): number {
 }
 
 /** One Worker replays it again and again; the first time, with code not compiled yet, is left out. */
-async function replayMs(workflowBundle: WorkflowBundle, history: History, times: number): Promise<number> {
+async function timeReplay(
+  workflowBundle: WorkflowBundle,
+  history: History,
+  times: number,
+): Promise<Pick<Replay, 'ms' | 'cpuMs'>> {
   let ended = Promise.withResolvers<void>();
   async function* copies() {
     for (let i = 0; i <= times; i += 1) {
@@ -170,12 +176,17 @@ async function replayMs(workflowBundle: WorkflowBundle, history: History, times:
     }
   }
   const took: number[] = [];
+  const used: number[] = [];
   let began = performance.now();
+  let before = process.cpuUsage();
   for await (const result of Worker.runReplayHistories({ workflowBundle }, copies())) {
     if (result.error !== undefined) throw result.error;
+    const { user, system } = process.cpuUsage(before);
     took.push(performance.now() - began);
+    used.push((user + system) / 1000);
     began = performance.now();
+    before = process.cpuUsage();
     ended.resolve();
   }
-  return Math.round(median(took.slice(1)));
+  return { ms: Math.round(median(took.slice(1))), cpuMs: Math.round(median(used.slice(1))) };
 }

@@ -105,8 +105,8 @@ function report(empty: number, full: number, snapshot: SnapshotSizes, replays: r
   };
   const replay = {
     title: "full replay of a gate's history as it continues as new, milliseconds, median (reach: 500)",
-    header: ['operations per Update', 'events', 'operations', 'ms'],
-    rows: replays.map((one) => [one.perUpdate, one.events, one.operations, one.ms]),
+    header: ['operations per Update', 'events', 'operations', 'ms', 'CPU ms'],
+    rows: replays.map((one) => [one.perUpdate, one.events, one.operations, one.ms, one.cpuMs]),
   };
   return { name: 'reducer', json, tables: [speed, size, replay], notes: [] };
 }
