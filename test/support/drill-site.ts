@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import type { CoordinatorClient } from '../../identity/coordinator-client.ts';
 import type { ApiRequest } from '../../workflows/api.ts';
@@ -125,7 +126,7 @@ export async function startDrillSite(options: Partial<SiteOptions> & Pick<SiteOp
     open: (name) => writeFile(path.join(dir, `${name}.open`), ''),
     startDoomed: async (name, drill) => {
       const { file, address } = await site.coordinatorFile(name);
-      const entry = path.join(import.meta.dirname, 'coordinator-process.ts');
+      const entry = fileURLToPath(new URL('./coordinator-process.ts', import.meta.url));
       const process_ = owned.use(startProcess([process.execPath, entry, file, drill], { name: `coordinator ${name}` }));
       const asking = await client(address);
       await process_.waitUntil(() => isOpen(asking), { what: 'readiness', timeoutMs: 60_000 });
