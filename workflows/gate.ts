@@ -46,8 +46,8 @@ export type GateActivities = {
 };
 
 /**
- * A coordinator that takes the gate over replays its run whole, in less than 500 ms: 4,000 events took 1.8 to 2.3 s on two busy cores, whether
- * each Update carried one operation or twenty; 24,000 operations in batches of 200 took 0.5 s (docs/measurements.md).
+ * A coordinator that takes the gate over replays its run whole, which is to take less than 500 ms: 4,000 events took 1.8 to 2.3 s on two busy
+ * cores, 800 events 315 to 366 ms of CPU (by the clock 304 to 813, machine busy; docs/measurements.md).
  */
 const MAX_EVENTS = 800;
 const MAX_OPERATIONS = 16_000;
@@ -130,7 +130,7 @@ function wasReset(recordedRun: string | null): boolean {
 }
 
 function quarantine(state: GateState, why: string): void {
-  state.quarantine ??= `${why}; a person must look and then run: fettle gate adopt`;
+  state.quarantine ??= `${why}; a person must look, and then run on a coordinator's host: fettle gate adopt`;
 }
 
 /** Refused batches write nothing to history. */
