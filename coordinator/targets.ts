@@ -1,6 +1,6 @@
 /** From what a caller wrote to named things. Empty, unknown and ambiguous are errors that list what exists; never "all". */
 import type { ApiTarget } from '../workflows/api.ts';
-import type { NodePlace, Target, WorkflowDefinition } from '../workflows/contract.ts';
+import type { Target, WorkflowDefinition } from '../workflows/contract.ts';
 import type { Fleet, FleetNode, FleetView } from './fleet.ts';
 import { ApiFailure } from './service.ts';
 import { sharedQueue, SharedQueueError } from './shared-queue.ts';
@@ -118,5 +118,3 @@ function unknown(view: FleetView, what: string, name: string, known: readonly st
     details: { known: listed },
   });
 }
-
-export type { NodePlace };
