@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { CaInitFlags, CaIssueFlags, GrantKeyFlags } from './ca-command.ts';
 import type { DoctorFlags } from './doctor.ts';
 import { type Dispatch, type FettleCommand, outputOption, withClient } from './fettle-command.ts';
+import type { GateChangeFlags, GateFlags } from './gate-command.ts';
 import type { SetupFlags } from './setup-temporal.ts';
 import type { ValidateFlags } from './validate.ts';
 
@@ -23,6 +24,8 @@ export function addOperatorCommands(program: FettleCommand, dispatch: Dispatch):
   addValidate(program, dispatch);
   addDoctor(program, dispatch);
   addSetup(program, dispatch);
+  addGate(program, dispatch);
+  addLease(program, dispatch);
   addCa(program, dispatch);
 }
 
@@ -83,6 +86,69 @@ function addSetup(program: FettleCommand, dispatch: Dispatch): void {
     .addOption(outputOption().choices(['table', 'json']))
     .example('fettle setup temporal --config /etc/fettle/coordinator.hcl', 'once, before the first coordinator starts')
     .action((flags: SetupFlags) => dispatch(async (io) => (await import('./setup-temporal.ts')).setup(io, flags)));
+}
+
+const CONFIG = [
+  '--config <path...>',
+  "a coordinator's configuration: the command uses its access to Temporal",
+] as const;
+const REASON = ['--reason <text>', "why, for the gate's journal"] as const;
+
+function addGate(program: FettleCommand, dispatch: Dispatch): void {
+  const gate = program
+    .command('gate')
+    .summary('look at the gate, and take it back into service')
+    .description("Looks at the gate that takes all decisions, on a coordinator's host.");
+  gate
+    .command('leases')
+    .summary('what the gate holds')
+    .description(
+      'Lists the leases that hold limits now: running executions, and orphans of which something is not settled.',
+    )
+    .requiredOption(...CONFIG)
+    .addOption(outputOption())
+    .example('fettle gate leases --config /etc/fettle/coordinator.hcl', 'what holds the limits')
+    .action((flags: GateFlags) => dispatch(async (io) => (await import('./gate-command.ts')).gateLeases(io, flags)));
+  gate
+    .command('adopt')
+    .summary('let a quarantined gate decide again')
+    .description(
+      'A gate that was reset, restored or lost its memory decides nothing until a person has looked and adopts it. It then\n' +
+        'numbers its leases above all that coordinators have seen.',
+    )
+    .requiredOption(...CONFIG)
+    .requiredOption(...REASON)
+    .option('--anew', 'the gate has ended: make a new one, with empty counts')
+    .example(
+      'fettle gate adopt --config /etc/fettle/coordinator.hcl --reason "restored from backup"',
+      'after a restore',
+    )
+    .action((flags: GateChangeFlags & { anew?: boolean }) =>
+      dispatch(async (io) => (await import('./gate-command.ts')).adoptGate(io, flags)),
+    );
+}
+
+function addLease(program: FettleCommand, dispatch: Dispatch): void {
+  program
+    .command('lease')
+    .summary('free what an orphan holds')
+    .description("Changes leases by hand, on a coordinator's host.")
+    .command('free')
+    .summary("free an orphaned lease's limits")
+    .description(
+      'An orphaned lease keeps its limits until there is proof that nothing of it can still act. This is your word instead of proof:\n' +
+        'give it when you know, for example because the host no longer exists.',
+    )
+    .argument('<lease>', 'execution id, or the number at its end')
+    .requiredOption(...CONFIG)
+    .requiredOption(...REASON)
+    .example(
+      'fettle lease free 1-4k --config /etc/fettle/coordinator.hcl --reason "web-1 was scrapped"',
+      'the host is gone',
+    )
+    .action((id: string, flags: GateChangeFlags) =>
+      dispatch(async (io) => (await import('./gate-command.ts')).freeLease(io, id, flags)),
+    );
 }
 
 function daysArgument(text: string): number {

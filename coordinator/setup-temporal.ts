@@ -91,8 +91,16 @@ async function makeSearchAttributes(temporal: Temporal, namespace: string): Prom
   return 'created';
 }
 
-/** A gate is made here and nowhere else: a coordinator that finds none refuses to decide. */
-async function makeGate(temporal: Temporal, domain: string): Promise<'created' | 'already there'> {
+/**
+ * A gate is made here and nowhere else, by a person's command: a coordinator that finds none refuses to decide. One made anew after another
+ * ended knows less than coordinators have seen, so it decides nothing until adopted.
+ */
+export async function makeGate(
+  temporal: Temporal,
+  domain: string,
+  /** `REJECT_DUPLICATE`: not even when one of that name has ended. */
+  workflowIdReusePolicy: 'REJECT_DUPLICATE' | 'ALLOW_DUPLICATE' = 'REJECT_DUPLICATE',
+): Promise<'created' | 'already there'> {
   const input: GateInput = { domain, fresh: true };
   try {
     await temporal.call('start the gate', () =>
@@ -100,7 +108,7 @@ async function makeGate(temporal: Temporal, domain: string): Promise<'created' |
         workflowId: gateWorkflowId(domain),
         taskQueue: QUEUES.gate,
         args: [input],
-        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        workflowIdReusePolicy,
         workflowTaskTimeout: '2s',
         staticSummary: `Admits and holds leases of domain ${domain}`,
       }),

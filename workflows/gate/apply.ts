@@ -10,6 +10,9 @@ import { REMEMBER_MS, type Answer, type Operation } from './operations.ts';
 import { pause, resume } from './pauses.ts';
 import type { GateState } from './state.ts';
 
+/** Applied twice they change nothing more and answer the same, so their answers need not be kept. */
+const REPEATABLE: ReadonlySet<Operation['op']> = new Set(['started', 'result', 'release', 'definitions']);
+
 /** Answers beyond this many are forgotten early; the floor then refuses operations as old as those. */
 const MAX_REMEMBERED = 20_000;
 
@@ -27,7 +30,7 @@ export function apply(state: GateState, operation: Operation, nonce: () => strin
   if (operation.op === 'adopt') state.quarantine = null;
   if (state.quarantine !== null) return { a: 'quarantined', why: state.quarantine };
   const answer = decide(state, operation, nonce);
-  if (answer.a !== 'unknown_definition') remember(state, operation, answer);
+  if (answer.a !== 'unknown_definition' && !REPEATABLE.has(operation.op)) remember(state, operation, answer);
   return answer;
 }
 
@@ -56,7 +59,7 @@ function decide(state: GateState, operation: Operation, nonce: () => string): An
     case 'definitions':
       return definitions(state, operation);
     case 'adopt':
-      state.epoch += 1;
+      state.epoch = Math.max(state.epoch, operation.e ?? 0) + 1;
       state.next = 1;
       return { a: 'ok' };
     default:

@@ -117,7 +117,13 @@ export type Definitions = Common & {
   readonly ch: boolean;
   readonly by: string;
 };
-export type Adopt = Common & { readonly op: 'adopt'; readonly by: string; readonly why: string };
+export type Adopt = Common & {
+  readonly op: 'adopt';
+  readonly by: string;
+  readonly why: string;
+  /** Highest epoch that a coordinator has seen: the new one lies above it, so that no lease number comes twice. */
+  readonly e?: number;
+};
 
 export type Operation =
   | Ask

@@ -23,13 +23,16 @@ type LeaseTuple = readonly [
   target: TargetTuple,
   plan: string,
   episode: string | 0,
-  admittedAt: number,
-  evidenceUntil: number,
+  /** Milliseconds before the snapshot, and evidence's end after admission: shorter than times. */
+  age: number,
+  evidence: number,
   flags: number,
   stepNodes: readonly (readonly [string, string])[] | 0,
   unsettled: readonly PermitTuple[] | 0,
-  nodes: readonly string[] | 0,
-  ask: string,
+  /** 1: exactly its own target. */
+  nodes: readonly string[] | 0 | 1,
+  /** Only while its execution is not known to have started: then nothing can forget it any more. */
+  ask: string | 0,
 ];
 type EpisodeTuple = readonly [
   id: string,
@@ -62,6 +65,13 @@ export type Snapshot = {
 
 const FLAGS = ['dry', 'started', 'permitted', 'changed', 'orphaned'] as const;
 
+const nodesOf = (lease: Lease): readonly string[] | 0 | 1 => {
+  if (lease.nodes.size === 0) return 0;
+  return lease.nodes.size === 1 && lease.target.n !== undefined && lease.nodes.has(lease.target.n)
+    ? 1
+    : [...lease.nodes];
+};
+
 class Words {
   readonly list: string[] = [];
   readonly #index = new Map<string, number>();
@@ -74,7 +84,13 @@ class Words {
   }
 }
 
+/** So many answers are carried over, the latest; operations as old as those left behind are refused from then on. */
+const MAX_CARRIED = 4_000;
+
 export function toSnapshot(state: GateState): Snapshot {
+  const remembered = [...state.remembered];
+  const kept = remembered.slice(-MAX_CARRIED);
+  const dropped = remembered.at(-MAX_CARRIED - 1);
   const words = new Words();
   const target = (ref: TargetRef): TargetTuple => [ref.k, ref.n ?? 0, words.of(ref.y), words.of(ref.c), ref.l ?? 0];
   const leases = [...state.leases.values()].map((lease): LeaseTuple => {
@@ -88,8 +104,8 @@ export function toSnapshot(state: GateState): Snapshot {
       target(lease.target),
       lease.plan,
       lease.episode ?? 0,
-      lease.admittedAt,
-      lease.evidenceUntil,
+      state.now - lease.admittedAt,
+      lease.evidenceUntil - lease.admittedAt,
       flags,
       lease.stepNodes.size === 0 ? 0 : [...lease.stepNodes],
       lease.unsettled.size === 0
@@ -97,8 +113,8 @@ export function toSnapshot(state: GateState): Snapshot {
         : [...lease.unsettled.values()].map(
             (p) => [p.step, p.attempt, p.node, p.beginBy, p.busyUntil, p.nonce, p.givenAt] as const,
           ),
-      lease.nodes.size === 0 ? 0 : [...lease.nodes],
-      lease.ask,
+      nodesOf(lease),
+      lease.started || lease.permitted ? 0 : lease.ask,
     ];
   });
   const starts = [...state.counts].flatMap(([workflow, counts]) =>
@@ -110,7 +126,7 @@ export function toSnapshot(state: GateState): Snapshot {
     epoch: state.epoch,
     next: state.next,
     now: state.now,
-    floor: state.floor,
+    floor: Math.max(state.floor, dropped?.[1].at ?? 0),
     quarantine: state.quarantine,
     leases,
     starts,
@@ -130,7 +146,7 @@ export function toSnapshot(state: GateState): Snapshot {
       [...byDigest].map(([digest, d]) => [workflow, digest, d.limits, d.changing, d.announcedAt] as const),
     ),
     pauses: [...state.pauses.values()].map((p) => [p.id, p.scope, p.by, p.why, p.since, p.until]),
-    remembered: [...state.remembered].map(([id, entry]) => [id, entry.at, entry.plan, entry.answer]),
+    remembered: kept.map(([id, entry]) => [id, entry.at, entry.plan, entry.answer]),
   };
 }
 
@@ -176,18 +192,20 @@ export function fromSnapshot(snapshot: Snapshot): GateState {
 }
 
 function restoreLease(state: GateState, tuple: LeaseTuple, workflow: string, target: TargetRef): void {
-  const [epoch, n, , , plan, episode, admittedAt, evidenceUntil, flags, stepNodes, unsettled, nodes, ask] = tuple;
+  const [epoch, n, , , plan, episode, age, evidence, flags, stepNodes, unsettled, nodes, ask] = tuple;
+  const admittedAt = state.now - age;
+  const own = target.n === undefined ? [] : [target.n];
   const has = (flag: (typeof FLAGS)[number]): boolean => (flags & (1 << FLAGS.indexOf(flag))) !== 0;
   const lease: Lease = {
     ref: [epoch, n],
-    ask,
+    ask: ask === 0 ? '' : ask,
     workflow,
     target,
     plan,
     episode: episode === 0 ? null : episode,
     admittedAt,
     startBy: admittedAt + START_MS,
-    evidenceUntil,
+    evidenceUntil: admittedAt + evidence,
     dry: has('dry'),
     started: has('started'),
     permitted: has('permitted'),
@@ -200,7 +218,7 @@ function restoreLease(state: GateState, tuple: LeaseTuple, workflow: string, tar
         { step, attempt, node, beginBy, busyUntil, nonce, givenAt },
       ]),
     ),
-    nodes: new Set(nodes === 0 ? [] : nodes),
+    nodes: new Set(nodes === 0 ? [] : nodes === 1 ? own : nodes),
     looked: state.now,
   };
   state.leases.set(leaseKey(lease.ref), lease);
