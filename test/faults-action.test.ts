@@ -77,7 +77,7 @@ describe('a coordinator killed with SIGKILL', () => {
     const detail = await ended(client, decision.execution);
     const marks = await drill.marks('unsent');
     if (detail.outcome === 'healed') assert.deepEqual(marks, ['done']);
-    else assert.deepEqual([detail.outcome, marks], ['refused_by_agent', []], detail.message ?? '');
+    else assert.deepEqual([detail.outcome, marks], ['expired', []], detail.message ?? '');
     await allFree(client);
   });
 });

@@ -71,7 +71,7 @@ describe('an agent', () => {
       [frozen, 'frozen'],
     ] as const) {
       const detail = await ended(client, id);
-      assert.equal(detail.outcome, 'refused_by_agent', detail.message ?? '');
+      assert.equal(detail.outcome, 'expired', detail.message ?? '');
       assert.deepEqual(await drill.marks(mark), []);
     }
     const detail = await ended(client, gone);

@@ -1,5 +1,5 @@
 /** What executions ask of coordinators: the activities behind a remedy. Types only; coordinator/activities implements them. */
-import type { Args, ArgValue, ExecutionInput, LeaseNumber, Outcome, Plan, StepRecord, StepResult } from './contract.ts';
+import type { ArgValue, ExecutionInput, LeaseNumber, Outcome, StepRecord } from './contract.ts';
 
 /** What identifies an execution to every activity. */
 export type ExecutionRef = Pick<
@@ -51,5 +51,3 @@ export type ReleaseActivities = {
 export type ControlActivities = {
   readonly notify: (input: NotifyInput) => Promise<void>;
 };
-
-export type { Args, Plan, StepResult };

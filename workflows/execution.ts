@@ -220,7 +220,10 @@ function endedBy(record: StepRecord): RemedyEnded {
   const { result } = record;
   const said = result.status === 'done' ? '' : result.message;
   const message = `step ${record.step}: ${said}`;
-  if (result.status === 'refused') return new RemedyEnded('refused_by_agent', `${message} (${result.code})`);
+  if (result.status === 'refused') {
+    const late = result.code === 'grant_expired' || result.code === 'attempt_refused';
+    return new RemedyEnded(late ? 'expired' : 'refused_by_agent', `${message} (${result.code})`);
+  }
   if (result.status === 'no_permit') {
     if (result.code === 'no_fault')
       return new RemedyEnded('no_fault', 'the fault was gone before anything was changed');
