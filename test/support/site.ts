@@ -154,7 +154,7 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
       if (!addresses.includes(where)) addresses.push(where);
       const client = await site.client('oncall', [where]);
       try {
-        await process.waitUntil(async () => (await ready(client)) === true, { what: 'readiness', timeoutMs: 60_000 });
+        await process.waitUntil(() => ready(client), { what: 'readiness', timeoutMs: 60_000 });
       } finally {
         await client[Symbol.asyncDispose]();
       }
