@@ -47,9 +47,9 @@ function note(episode: Episode, observer: string, when: number): void {
 export const unseen = (episode: Episode, now: number): boolean =>
   [...episode.observers.values()].every((at) => at < 0 || at + episode.gap < now);
 
-/** Nobody sees it any more by word, not by silence: the fault is known to have ended. */
-export const saidResolved = (episode: Episode): boolean =>
-  episode.observers.size > 0 && [...episode.observers.values()].every((at) => at < 0);
+/** The fault is known to have ended: somebody said so, and nobody else has seen it within the gap. Silence alone proves nothing. */
+export const saidResolved = (episode: Episode, now: number): boolean =>
+  unseen(episode, now) && [...episode.observers.values()].some((at) => at < 0);
 
 /**
  * Whether a fault that began at `began` is a new one. Not while a lease of the episode lives, and not when it began before the old one

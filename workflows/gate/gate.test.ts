@@ -219,6 +219,25 @@ describe('§2 episodes and requests', () => {
     assert.deepEqual(other.permit(second, 'first'), { a: 'no_permit', c: 'no_fault' });
   });
 
+  it("2.3 takes one observer's word when the other has fallen silent, and never silence alone", () => {
+    const gate = gateWith();
+    const lease = leaseOf(
+      gate.ask('restart', node('web-1'), { e: episode(gate, { ob: 'a', gap: 5_000 }), eu: gate.now + 60_000 }),
+    );
+    gate.apply({
+      op: 'seen',
+      id: 'seen',
+      at: gate.now,
+      e: episode(gate, { ob: 'b', gap: 5_000 }),
+      eu: gate.now + 60_000,
+    });
+    gate.advance(10_000);
+    assert.equal(gate.permit(lease, 'look', { sf: true, n: 'web-1', id: 'silent', ch: false as never }).a, 'permit');
+    gate.result(lease, 'look');
+    gate.resolve(episode(gate, { ob: 'a', gap: 5_000 }));
+    assert.deepEqual(gate.permit(lease, 'fix', { sf: true }), { a: 'no_permit', c: 'no_fault' });
+  });
+
   it('2.4 refuses a permit for another plan than the one admitted', () => {
     const gate = gateWith();
     const lease = leaseOf(gate.ask('restart', node('web-1')));

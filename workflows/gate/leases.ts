@@ -73,7 +73,7 @@ function refusePermit(state: GateState, lease: Lease, operation: Permit): Answer
 /** Fresh evidence is needed to begin, not to finish. */
 function refuseForEvidence(state: GateState, lease: Lease, operation: Permit): Answer | null {
   const episode = lease.episode === null ? undefined : state.episodes.get(lease.episode);
-  const gone = episode !== undefined && saidResolved(episode);
+  const gone = episode !== undefined && saidResolved(episode, state.now);
   if (operation.sf === true && gone) return { a: 'no_permit', c: 'no_fault' };
   const beginning = operation.ch === true && operation.undo !== true && !lease.changed;
   if (!beginning) return null;
