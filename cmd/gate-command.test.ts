@@ -115,4 +115,7 @@ it('adopts a quarantined gate above every lease seen, frees an orphan, and makes
   assert.equal(anew.exit, EXIT.ok, anew.err);
   assert.match(anew.out, /in epoch 9/);
   await announce();
+  const replaced = await fettle('gate', 'adopt', '--anew', '--reason', 'it was reset');
+  assert.match(replaced.out, /was ended[^]*in epoch \d+/, replaced.err);
+  await announce();
 });

@@ -11,7 +11,7 @@ import { openKnownLease, type KnownLease } from '../coordinator/gate/known-lease
 import { makeGate } from '../coordinator/setup-temporal.ts';
 import { openTemporal, type Temporal } from '../coordinator/temporal.ts';
 import { executionId, formatLease, gateWorkflowId } from '../workflows/contract.ts';
-import type { Answer, LeaseSummary, Operation } from '../workflows/gate/operations.ts';
+import { RESET, type Answer, type LeaseSummary, type Operation } from '../workflows/gate/operations.ts';
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts';
 import type { OutputOption } from './fettle-command.ts';
 import { errorText } from './finding.ts';
@@ -50,25 +50,30 @@ const stateOf = (row: LeaseSummary): string => (row.orphaned ? 'orphaned' : row.
 const unsettledText = (row: LeaseSummary): string =>
   row.unsettled.length === 0 ? '-' : row.unsettled.map((held) => `${held.step}#${held.attempt}@${held.node}`).join(' ');
 
-/** `fettle gate adopt`: the gate decides again, under a new epoch; with `anew`, one that has ended is first made anew, with empty counts. */
+/** `fettle gate adopt`: the gate decides again, under a new epoch; with `anew`, a new one takes its place, with empty counts. */
 export const adoptGate = (io: Io, flags: GateChangeFlags & { readonly anew?: boolean }): Promise<ExitCode> =>
   withGate(flags.config, async ({ gate, known, config, temporal }) => {
-    if (!(await gateRuns(temporal, config.domain))) await makeAnew(io, temporal, config.domain, flags.anew === true);
-    // A gate that was made anew has not heard yet how much coordinators know.
-    const quarantine = flags.anew === true ? 'it was made anew' : (await gate.summary()).quarantine;
-    if (quarantine === null) {
-      throw new CommandError(
-        EXIT.refused,
-        `the gate of domain ${config.domain} decides; there is nothing to adopt`,
-        'fettle status',
-      );
-    }
-    say(io, `It was quarantined: ${quarantine}`);
+    if (flags.anew === true) await makeAnew(io, temporal, config.domain, flags.reason);
+    else await checkAdoptable(io, gate, temporal, config.domain);
     await submit(gate, { op: 'adopt', ...signed(flags.reason), e: known.highest()[0] });
     const { epoch } = await gate.summary();
     say(io, `The gate of domain ${config.domain} decides again, in epoch ${epoch}.`);
     return EXIT.ok;
   });
+
+const ANEW = 'the same command with --anew, once nothing runs any more';
+
+async function checkAdoptable(io: Io, gate: GateClient, temporal: Temporal, domain: string): Promise<void> {
+  const refuse = (why: string, next: string): never => {
+    throw new CommandError(EXIT.refused, `the gate of domain ${domain} ${why}`, next);
+  };
+  if (!(await gateRuns(temporal, domain))) return refuse(`has ended; a new one begins with empty counts`, ANEW);
+  const { quarantine } = await gate.summary();
+  if (quarantine === null) return refuse('decides; there is nothing to adopt', 'fettle status');
+  if (quarantine.startsWith(RESET))
+    return refuse('was reset, so its history contradicts itself; it cannot be adopted', ANEW);
+  say(io, `It was quarantined: ${quarantine}`);
+}
 
 async function gateRuns(temporal: Temporal, domain: string): Promise<boolean> {
   const handle = temporal.control.workflow.getHandle(gateWorkflowId(domain));
@@ -76,16 +81,14 @@ async function gateRuns(temporal: Temporal, domain: string): Promise<boolean> {
   return status.name === 'RUNNING';
 }
 
-async function makeAnew(io: Io, temporal: Temporal, domain: string, anew: boolean): Promise<void> {
-  if (!anew) {
-    throw new CommandError(
-      EXIT.refused,
-      `the gate of domain ${domain} has ended; a new one begins with empty counts, so limits of the last hours are forgotten`,
-      'the same command with --anew, when nothing runs any more',
-    );
+async function makeAnew(io: Io, temporal: Temporal, domain: string, reason: string): Promise<void> {
+  if (await gateRuns(temporal, domain)) {
+    const handle = temporal.control.workflow.getHandle(gateWorkflowId(domain));
+    await temporal.call('end the old gate', () => handle.terminate(reason));
+    say(io, `The old gate of domain ${domain} was ended.`);
   }
   await makeGate(temporal, domain, 'ALLOW_DUPLICATE');
-  say(io, `The gate of domain ${domain} was made anew.`);
+  say(io, `The gate of domain ${domain} was made anew, with empty counts.`);
 }
 
 /** `fettle lease free`: a person's word that nothing of an orphan can act any more. */

@@ -118,7 +118,7 @@ function addGate(program: FettleCommand, dispatch: Dispatch): void {
     )
     .requiredOption(...CONFIG)
     .requiredOption(...REASON)
-    .option('--anew', 'the gate has ended: make a new one, with empty counts')
+    .option('--anew', 'put a new gate in its place, with empty counts: for one that has ended or was reset')
     .example(
       'fettle gate adopt --config /etc/fettle/coordinator.hcl --reason "restored from backup"',
       'after a restore',

@@ -129,7 +129,9 @@ const ESCALATED: ReadonlySet<Outcome> = new Set(['failed', 'ineffective', 'refus
 /** Undo, escalate, record, release; never interrupted by a cancellation. */
 async function conclude(run: Run, ended: Ended): Promise<ExecutionResult> {
   const { input } = run;
-  if (UNDONE.has(ended.outcome)) {
+  // Undoing while something may still act would race with it: then a person decides.
+  const doubtful = run.records.some((record) => record.result.status === 'unsettled');
+  if (UNDONE.has(ended.outcome) && !doubtful) {
     for (const step of run.undo.toReversed()) await tryStep(run, step, true);
   }
   const { onFailure } = input.plan.definition;
@@ -139,7 +141,8 @@ async function conclude(run: Run, ended: Ended): Promise<ExecutionResult> {
   upsertSearchAttributes([{ key: outcomeKey, value: ended.outcome }]);
   const released = await release({ domain: input.domain, lease: input.lease, outcome: ended.outcome });
   const held = released.held ? '; its limits stay held until it is known that nothing of it can still act' : '';
-  const message = ended.message + held;
+  const left = doubtful && run.undo.length > 0 ? '; nothing was undone, since a step may still act' : '';
+  const message = ended.message + left + held;
   if (onFailure !== null && ESCALATED.has(ended.outcome) && onFailure.notify.length > 0 && !input.dryRun) {
     await notify({ ...refOf(input), to: onFailure.notify, outcome: ended.outcome, message });
   }

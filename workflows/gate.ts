@@ -21,6 +21,7 @@ import { swept, type SweepFinding } from './gate/leases.ts';
 import {
   CLOCK_SKEW_MS,
   MAX_BATCH,
+  RESET,
   type Batch,
   type BatchAnswer,
   type GateSummary,
@@ -66,7 +67,7 @@ export async function gate(input: GateInput): Promise<void> {
     (batch) => {
       tick(state, Date.now());
       operations += batch.ops.length;
-      if (wasReset(recordedRun)) quarantine(state, 'this gate was reset');
+      if (wasReset(recordedRun)) quarantine(state, RESET);
       if (Math.abs(batch.clock - state.now) > CLOCK_SKEW_MS) return { status: 'clock_skew', now: state.now };
       if (newer(batch.knows, [state.epoch, state.next - 1]))
         quarantine(state, 'this gate lost decisions that a coordinator has seen');

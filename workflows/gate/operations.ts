@@ -10,6 +10,9 @@ export const MAX_BATCH = 500;
 
 /** How far a coordinator's clock may be from the gate's before its operations are refused unread. */
 export const CLOCK_SKEW_MS = 5_000;
+/** How the reason of a quarantine begins when the gate's own history was reset: adopting it would not last. */
+export const RESET = 'this gate was reset';
+
 /** Operations are remembered, and may be repeated, for this long. */
 export const REMEMBER_MS = 10 * 60_000;
 /** From admission until the execution must have started. */
