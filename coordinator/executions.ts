@@ -203,7 +203,8 @@ async function detail(temporal: Temporal, id: string): Promise<ApiExecutionDetai
       valid_until: new Date(evidence.validUntil).toISOString(),
       labels: { ...evidence.labels },
     },
-    steps: [...story.steps],
+    // As the execution itself judged them; while it runs, as they were answered.
+    steps: [...(result?.steps ?? story.steps)],
     timeline: [...story.timeline],
   };
 }

@@ -78,28 +78,56 @@ describe('the paths of an execution', () => {
     assert.deepEqual(await paths.marks('timeout'), ['begun']);
   });
 
-  it('ends with no_fault when the fault was gone before anything was changed', async () => {
-    const identity = { source: 'test/gone', labels: { node: 'web-2' }, began_at: new Date().toISOString(), gap_s: 60 };
-    const busy = await paths.client.request({ workflow: 'slow', target: { node: 'web-1' }, args: { mark: 'busy' } });
-    assert.ok(busy.decision === 'admitted');
-    const decision = await paths.client.request({
-      workflow: 'anywhere',
-      target: { node: 'web-2' },
-      args: { mark: 'gone' },
-      identity,
-    });
-    await paths.client.reportEpisode({ identity, state: 'resolved' });
-    assert.ok(decision.decision === 'admitted');
-    const detail = await ended(paths.client, decision.execution);
-    assert.ok(detail.outcome === 'no_fault' || detail.outcome === 'healed');
-    if (detail.outcome === 'no_fault') assert.deepEqual(await paths.marks('gone'), []);
-    await ended(paths.client, busy.execution);
+  const fault = (name: string, node: string) => ({
+    source: `test/${name}`,
+    labels: { node },
+    began_at: new Date().toISOString(),
+    gap_s: 60,
   });
 
-  it('skips a still_firing step once the fault is gone', async () => {
+  it('ends with no_fault when the fault is over before anything was changed', async () => {
+    const identity = fault('gone', 'web-2');
+    const agent = paths.site.agent('web-2');
+    agent.signal('SIGSTOP');
+    try {
+      const decision = await paths.client.request({
+        workflow: 'look-then-fix',
+        target: { node: 'web-2' },
+        args: { mark: 'gone' },
+        identity,
+      });
+      assert.ok(decision.decision === 'admitted');
+      await paths.client.reportEpisode({ identity, state: 'resolved' });
+      agent.signal('SIGCONT');
+      const detail = await ended(paths.client, decision.execution);
+      assert.equal(detail.outcome, 'no_fault', detail.message ?? '');
+      assert.deepEqual(await paths.marks('gone'), []);
+    } finally {
+      agent.signal('SIGCONT');
+    }
+  });
+
+  it('skips a still_firing step once the fault is over, and finishes what it began', async () => {
+    const identity = fault('ending', 'web-2');
+    const decision = await paths.client.request({
+      workflow: 'slow-then-fix',
+      target: { node: 'web-2' },
+      args: { mark: 'ending' },
+      identity,
+    });
+    assert.ok(decision.decision === 'admitted');
+    await eventually(async () => (await paths.marks('ending')).includes('begun'), { what: 'the first step to begin' });
+    await paths.client.reportEpisode({ identity, state: 'resolved' });
+    const detail = await ended(paths.client, decision.execution);
+    assert.equal(detail.outcome, 'healed', detail.message ?? '');
+    assert.deepEqual(await paths.marks('ending'), ['begun', 'ended'], 'the second step was skipped');
+    assert.equal(detail.steps.at(-1)?.result.status, 'skipped');
+  });
+
+  it('runs a still_firing step of a request that no episode stands behind', async () => {
     const detail = await paths.run({ workflow: 'two-steps', target: { node: 'web-2' }, args: { mark: 'two' } });
     assert.equal(detail.outcome, 'healed');
-    assert.deepEqual(await paths.marks('two'), ['done', 'done'], "a person's request has no episode that could end");
+    assert.deepEqual(await paths.marks('two'), ['done', 'done']);
   });
 
   it('says which agent refused what, and why', async () => {

@@ -86,6 +86,13 @@ step "hang" {
   timeout = "1s"
 }`,
   'two-steps': `${input}${step('one', 'mark')}${step('two', 'mark', 'when = "still_firing"')}`,
+  'look-then-fix': `${input}
+step "look" {
+  action  = "ping"
+  timeout = "20s"
+}
+${step('fix', 'mark')}`,
+  'slow-then-fix': `${input}${step('begin', 'slow')}${step('finish', 'mark', 'when = "still_firing"')}`,
   forbidden: `
 step "stop" {
   action  = "systemd.stop"

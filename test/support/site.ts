@@ -60,6 +60,8 @@ export type Site = AsyncDisposable & {
   /** The configuration of a coordinator and where it will listen; written once for each name. */
   readonly coordinatorFile: (name: string) => Promise<{ readonly file: string; readonly address: string }>;
   readonly startAgent: (node: string) => RunningProcess;
+  /** The agent last started for a node. */
+  readonly agent: (node: string) => RunningProcess;
   readonly startTriggerDaemon: (name?: string) => Promise<RunningProcess>;
   /** Starts what `setUp` prepared: coordinator, all agents, trigger daemon; waits until requests can be decided. */
   readonly startAll: () => Promise<void>;
@@ -86,6 +88,7 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
   const configFile = (role: string): string => place(`${role}.hcl`);
   const people = new Map<string, Promise<TestSvid>>();
   const addresses = [address];
+  const agents = new Map<string, RunningProcess>();
   for (const folder of ['workflows.d', 'triggers.d', 'actions.d']) await mkdir(place(folder));
   for (const [name, text] of Object.entries({ 'site-ping': SITE_PING, ...options.workflows }))
     await writeFile(place(`workflows.d/${name}.hcl`), text);
@@ -160,7 +163,16 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
       }
       return { process, address: where };
     },
-    startAgent: (node) => run('agent', node, configFile(`agent-${node}`)),
+    startAgent: (node) => {
+      const started = run('agent', node, configFile(`agent-${node}`));
+      agents.set(node, started);
+      return started;
+    },
+    agent: (node) => {
+      const started = agents.get(node);
+      if (started === undefined) throw new Error(`no agent of ${node} was started`);
+      return started;
+    },
     startTriggerDaemon: async (name = 't1') => {
       const file = configFile(`trigger-daemon-${name}`);
       const svid = await pki.issue('/trigger-daemon/t1', { name: `trigger-daemon-${name}` });
