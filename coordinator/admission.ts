@@ -4,51 +4,28 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { AccessConfig } from '../config/coordinator.ts';
-import type {
-  ApiDecision,
-  ApiEpisodeAnswer,
-  ApiEpisodeReport,
-  ApiEvidence,
-  ApiIdentity,
-  ApiRequest,
-} from '../workflows/api.ts';
+import type { ApiDecision, ApiEpisodeAnswer, ApiEpisodeReport, ApiRequest } from '../workflows/api.ts';
 import {
   executionId,
   PROTOCOL,
   targetName,
-  type Evidence,
   type ExecutionInput,
-  type Plan,
-  type Target,
   type WorkflowDefinition,
 } from '../workflows/contract.ts';
-import { REMEMBER_MS, type Answer, type Ask, type EpisodeRef, type LeaseRef } from '../workflows/gate/operations.ts';
+import type { Answer, Ask, LeaseRef } from '../workflows/gate/operations.ts';
 import { targetRef } from '../workflows/gate/summary.ts';
-import { callerText, maySpeakFor, mayDo } from './access.ts';
-import { checkArguments } from './arguments.ts';
 import { shortDigestOf } from './digest.ts';
-import type { Fleet } from './fleet.ts';
 import { announcement, definitionDigest, limitLabels } from './gate/definition-limits.ts';
 import { GateUnavailableError, type GateClient } from './gate/gate-client.ts';
 import { describeReason, toApiReason } from './gate/reasons.ts';
+import { checkRequest, episodeOf, readEvidence, type CheckedRequest, type Knowledge } from './request-check.ts';
 import { ApiFailure, type Caller } from './service.ts';
-import { resolveTarget } from './targets.ts';
 import { isUnreachable } from './temporal.ts';
 
-/** A person's request is its own evidence for so long. */
-const PERSON_EVIDENCE_MS = 15 * 60_000;
-const MAX_EVIDENCE_MS = 24 * 60 * 60_000;
-const MAX_FUTURE_MS = 5_000;
-
-export type AdmissionOptions = {
+export type AdmissionOptions = Knowledge & {
   readonly name: string;
   readonly domain: string;
   readonly gate: GateClient;
-  readonly fleet: Fleet;
-  readonly access: () => AccessConfig;
-  readonly workflow: (name: string) => WorkflowDefinition | null;
-  readonly workflowNames: () => readonly string[];
   readonly start: (input: ExecutionInput) => Promise<void>;
   readonly exists: (execution: string) => Promise<boolean>;
   readonly log: Logger;
@@ -62,22 +39,10 @@ export type Admission = {
   readonly announce: () => Promise<void>;
 };
 
-/** A request that may be put to the gate. */
-type Checked = {
-  readonly requestId: string;
-  readonly caller: string;
-  readonly plan: Plan;
-  readonly planDigest: string;
-  readonly evidence: Evidence;
-  readonly episode: EpisodeRef | null;
-  readonly body: ApiRequest;
-  readonly issuedAt: number;
-};
-
 export function createAdmission(options: AdmissionOptions): Admission {
   return {
     request: async (caller, body) => {
-      const checked = await check(options, caller, body);
+      const checked = await checkRequest(options, caller, body);
       const answer = await decide(options, checked);
       const decision = await follow(options, checked, answer);
       audit(options, checked, decision);
@@ -91,112 +56,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   };
 }
 
-async function check(options: AdmissionOptions, caller: Caller, body: ApiRequest): Promise<Checked> {
-  const definition = options.workflow(body.workflow);
-  if (definition === null) throw noSuchWorkflow(options, body.workflow);
-  const issuedAt = issueTime(body.issued_at);
-  const target = await resolveTarget(options.fleet, body.target, definition);
-  checkNodeTypes(body.node_types, target);
-  authorise(options, caller, definition.name, target);
-  const args = checkArguments(definition.inputs, body.args ?? {});
-  if ('problems' in args) {
-    const said = args.problems.map((problem) => `${problem.argument}: ${problem.message}`).join('; ');
-    throw new ApiFailure(422, 'arguments', `arguments of "${definition.name}": ${said}`, {
-      details: { arguments: args.problems },
-    });
-  }
-  const evidence = evidenceOf(body, caller);
-  const episode = body.identity === undefined ? null : episodeOf(options, caller, body.identity);
-  const plan: Plan = { definition, args: args.args, target };
-  return {
-    requestId: body.request_id ?? randomUUID(),
-    caller: callerText(caller),
-    plan,
-    planDigest: shortDigestOf(plan),
-    evidence,
-    episode,
-    body,
-    issuedAt,
-  };
-}
-
-function noSuchWorkflow(options: AdmissionOptions, name: string): ApiFailure {
-  const known = options.workflowNames();
-  const exist = known.length === 0 ? 'none are configured' : `there are ${known.join(', ')}`;
-  return new ApiFailure(404, 'unknown_workflow', `there is no workflow "${name}": ${exist}`, { details: { known } });
-}
-
-function issueTime(issuedAt: string | undefined): number {
-  const now = Date.now();
-  if (issuedAt === undefined) return now;
-  const at = Date.parse(issuedAt);
-  if (at > now + MAX_FUTURE_MS)
-    throw new ApiFailure(422, 'issued_in_future', 'issued_at lies in the future: check the clocks');
-  if (at + REMEMBER_MS < now)
-    throw new ApiFailure(410, 'too_old', 'this request was made more than ten minutes ago; make a new one');
-  return Math.min(at, now);
-}
-
-function checkNodeTypes(allowed: readonly string[] | undefined, target: Target): void {
-  if (allowed === undefined || target.kind === 'datacenter' || allowed.includes(target.nodeType)) return;
-  throw new ApiFailure(
-    422,
-    'node_type_not_bound',
-    `${targetName(target)} is of type ${target.nodeType}; this trigger may name only ${allowed.join(', ')}`,
-  );
-}
-
-function authorise(options: AdmissionOptions, caller: Caller, workflow: string, target: Target): void {
-  const nodeTypes = target.kind === 'datacenter' ? [] : [target.nodeType];
-  const allowed = mayDo(options.access(), caller, 'run', { workflow, nodeTypes });
-  if (!allowed.allowed) throw new ApiFailure(403, 'not_allowed', allowed.reason);
-}
-
-function evidenceOf(body: ApiRequest, caller: Caller): Evidence {
-  const now = Date.now();
-  if (body.evidence === undefined) {
-    return {
-      summary: body.reason ?? 'requested',
-      source: `request by ${callerText(caller)}`,
-      observedAt: now,
-      validUntil: now + PERSON_EVIDENCE_MS,
-      labels: {},
-    };
-  }
-  const evidence = readEvidence(body.evidence, body.identity?.source ?? `request by ${callerText(caller)}`);
-  if (evidence.validUntil < now) {
-    const age = Math.round((now - evidence.validUntil) / 1000);
-    throw new ApiFailure(410, 'evidence_too_old', `the evidence was good until ${age} s ago; look again and ask again`);
-  }
-  return evidence;
-}
-
-function readEvidence(evidence: ApiEvidence, source: string): Evidence {
-  const observedAt = Date.parse(evidence.observed_at);
-  const validUntil = Date.parse(evidence.valid_until);
-  if (observedAt > Date.now() + MAX_FUTURE_MS) {
-    throw new ApiFailure(422, 'evidence_in_future', 'evidence.observed_at lies in the future: check the clocks');
-  }
-  if (validUntil > observedAt + MAX_EVIDENCE_MS) {
-    throw new ApiFailure(422, 'evidence_too_long', 'evidence may be good for 24 h at most');
-  }
-  return { summary: evidence.summary, source, observedAt, validUntil, labels: evidence.labels ?? {} };
-}
-
-function episodeOf(options: AdmissionOptions, caller: Caller, identity: ApiIdentity): EpisodeRef {
-  const allowed = maySpeakFor(options.access(), caller, identity.source);
-  if (!allowed.allowed) throw new ApiFailure(403, 'not_allowed_source', allowed.reason);
-  const began = Math.min(Date.parse(identity.began_at), Date.now());
-  return {
-    id: shortDigestOf({ source: identity.source, labels: identity.labels }),
-    ob: shortDigestOf({ caller: callerText(caller), observer: identity.observer ?? '' }).slice(0, 8),
-    b: began,
-    gap: Math.round(identity.gap_s * 1000),
-    ...(identity.again_s === undefined ? {} : { again: Math.round(identity.again_s * 1000) }),
-  };
-}
-
-async function decide(options: AdmissionOptions, checked: Checked): Promise<Answer> {
+async function decide(options: AdmissionOptions, checked: CheckedRequest): Promise<Answer> {
   const { definition, target } = checked.plan;
   const ask: Ask = {
     op: 'ask',
@@ -246,7 +106,7 @@ async function announce(options: AdmissionOptions, definition: WorkflowDefinitio
 }
 
 /** Turns the gate's answer into the caller's, starting the execution where that is due. */
-async function follow(options: AdmissionOptions, checked: Checked, answer: Answer): Promise<ApiDecision> {
+async function follow(options: AdmissionOptions, checked: CheckedRequest, answer: Answer): Promise<ApiDecision> {
   const request_id = checked.requestId;
   switch (answer.a) {
     case 'admitted':
@@ -299,12 +159,12 @@ async function follow(options: AdmissionOptions, checked: Checked, answer: Answe
   }
 }
 
-const nameOf = (checked: Checked, [epoch, n]: LeaseRef): string =>
+const nameOf = (checked: CheckedRequest, [epoch, n]: LeaseRef): string =>
   executionId(checked.plan.definition.name, targetName(checked.plan.target), { epoch, n });
 
 async function startExecution(
   options: AdmissionOptions,
-  checked: Checked,
+  checked: CheckedRequest,
   lease: LeaseRef,
   startBy: number,
 ): Promise<string> {
@@ -375,7 +235,7 @@ async function reportEpisode(
 }
 
 /** One line per decision: who asked for what, and what was decided. Never the arguments, which may be private. */
-function audit(options: AdmissionOptions, checked: Checked, decision: ApiDecision): void {
+function audit(options: AdmissionOptions, checked: CheckedRequest, decision: ApiDecision): void {
   const { definition, target } = checked.plan;
   options.onDecision?.(decision.decision, definition.name);
   options.log.info(
