@@ -128,7 +128,9 @@ export class Outbox {
       }
       // Random, so that lanes and daemons that lost the coordinator at once don't come back at once.
       const ms = Math.max(wait * (0.5 + Math.random()), (failure.retryAfterS ?? 0) * 1000);
-      await pause(Math.min(ms, Math.max(0, message.voidAt - this.#deps.now())), this.#closing.signal);
+      // A timer may fire a fraction early: one more millisecond, so that a message is not tried again in its last one.
+      const left = Math.max(0, message.voidAt - this.#deps.now()) + 1;
+      await pause(Math.min(ms, left), this.#closing.signal);
       wait = Math.min(wait * 2, this.#deps.backoff.mostMs);
     }
     this.#lanes.delete(name);
