@@ -3,15 +3,13 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { it } from 'node:test';
-import { Context } from '@temporalio/activity';
 import { pino } from 'pino';
 import { GateClient } from '../coordinator/gate/gate-client.ts';
 import { openKnownLease } from '../coordinator/gate/known-lease.ts';
 import { setupTemporal } from '../coordinator/setup-temporal.ts';
 import { openTemporal } from '../coordinator/temporal.ts';
-import { superviseWorkers } from '../coordinator/workers.ts';
-import { loadWorkflowBundle } from '../coordinator/workflow-bundle.ts';
 import { temporaryDirectory } from '../test/support/processes.ts';
+import { startGateWorkers } from '../test/support/gate-workers.ts';
 import { startTemporal } from '../test/support/temporal.ts';
 import { gateWorkflowId } from '../workflows/contract.ts';
 import { runCommandLine } from './command-line.ts';
@@ -41,15 +39,7 @@ it('adopts a quarantined gate above every lease seen, frees an orphan, and makes
     tls: null,
   };
   await setupTemporal({ ...config, domain: 'main', retentionDays: 1 });
-  const workers = superviseWorkers({
-    temporal: config,
-    name: 'c1',
-    bundle: await loadWorkflowBundle(),
-    gateActivities: { runId: () => Promise.resolve(Context.current().info.workflowExecution?.runId ?? '') },
-    actActivities: { act: () => Promise.reject(new Error('not here')) },
-    controlActivities: { sweep: () => Promise.resolve([]) },
-    log,
-  });
+  const workers = await startGateWorkers(config);
   stack.defer(() => workers.stop());
   const temporal = await openTemporal(config, 'test');
   stack.defer(() => temporal.close());

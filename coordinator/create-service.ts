@@ -1,6 +1,7 @@
 /** The service behind the API, made of the coordinator's parts. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AccessConfig } from '../config/coordinator.ts';
+import { errorMessage } from '../identity/error-message.ts';
 import type { ApiNode, ApiStatus, ApiWorkflow } from '../workflows/api.ts';
 import type { TaskQueueTarget, WorkflowDefinition } from '../workflows/contract.ts';
 import { mayDo } from './access.ts';
@@ -124,7 +125,7 @@ async function gateStatus(gate: GateClient): Promise<ApiStatus['gate']> {
     };
   } catch (error) {
     const missing = error instanceof GateUnavailableError && error.code === 'gate_missing';
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = errorMessage(error);
     return { state: missing ? 'missing' : 'unreachable', leases: null, orphaned: null, detail };
   }
 }

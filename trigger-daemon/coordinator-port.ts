@@ -1,3 +1,4 @@
+import { errorMessage } from '../identity/error-message.ts';
 import type { ApiDecision, ApiEpisodeAnswer, ApiEpisodeReport, ApiRequest } from '../workflows/api.ts';
 
 /** What the trigger daemon needs of a coordinator. Calls have their own deadline; a failed one throws what `readFailure` can read. */
@@ -21,7 +22,7 @@ export function readFailure(error: unknown): PortFailure {
   const field = (name: string): unknown =>
     typeof error === 'object' && error !== null ? Reflect.get(error, name) : undefined;
   const [status, code, wait] = [field('status'), field('code'), field('retryAfterS')];
-  const message = error instanceof Error ? error.message : String(error);
+  const message = errorMessage(error);
   return {
     retry:
       field('unreachable') === true || typeof status !== 'number' || status === 408 || status === 429 || status >= 500,

@@ -1,6 +1,7 @@
 /** Checks what agents sign. An answer that does not check is an alarm, and counts as unknown (docs/protocol.md §5.6). */
 import type { z } from 'zod';
 import { compactVerify, decodeProtectedHeader } from 'jose';
+import { errorMessage } from '../../identity/error-message.ts';
 import { verifySvidChain } from '../../identity/svid.ts';
 import type { TrustBundles } from '../../identity/trust-bundle.ts';
 import type { SpiffeId } from '../../config/spiffe-id.ts';
@@ -43,7 +44,7 @@ async function verifySigned<T>(
     return { signer: svid.id, claims: claims.data };
   } catch (cause) {
     if (cause instanceof ReceiptError) throw cause;
-    throw new ReceiptError(`its signature does not check: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new ReceiptError(`its signature does not check: ${errorMessage(cause)}`, {
       cause,
     });
   }

@@ -1,6 +1,7 @@
 /** After any doubt: asks the host what became of an attempt, and fences it when it never began (docs/protocol.md §6.1, §6.2). */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorMessage } from '../../identity/error-message.ts';
 import {
   AGENT_ACTIVITIES,
   nodeQueue,
@@ -42,7 +43,7 @@ export async function settle(courier: Courier, doubt: Doubt, signal: AbortSignal
       if (settled !== null) return settled;
       why = 'it is still running on the host';
     } catch (error) {
-      why = error instanceof Error ? error.message : String(error);
+      why = errorMessage(error);
       courier.log.debug({ error, execution: doubt.execution, step: doubt.step }, 'settle unanswered');
     }
     const givenUp = !doubt.delivered && tries >= TRIES_UNDELIVERED;

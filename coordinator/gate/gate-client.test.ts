@@ -3,16 +3,14 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Context } from '@temporalio/activity';
 import { pino } from 'pino';
 import { eventually, temporaryDirectory } from '../../test/support/processes.ts';
+import { startGateWorkers } from '../../test/support/gate-workers.ts';
 import { startTemporal, type TemporalServer } from '../../test/support/temporal.ts';
 import { gateWorkflowId } from '../../workflows/contract.ts';
 import type { Answer, Ask, LimitRef } from '../../workflows/gate/operations.ts';
 import { setupTemporal } from '../setup-temporal.ts';
 import { openTemporal, type Temporal } from '../temporal.ts';
-import { superviseWorkers } from '../workers.ts';
-import { loadWorkflowBundle } from '../workflow-bundle.ts';
 import { GateClient, GateUnavailableError } from './gate-client.ts';
 import { openKnownLease, type KnownLease } from './known-lease.ts';
 
@@ -76,15 +74,7 @@ describe('the gate on a real server', () => {
     directory = stack.use(await temporaryDirectory()).path;
     temporal = await openTemporal(config(server.address), 'test');
     stack.defer(() => temporal.close());
-    const workers = superviseWorkers({
-      temporal: config(server.address),
-      name: 'c1',
-      bundle: await loadWorkflowBundle(),
-      gateActivities: { runId: () => Promise.resolve(Context.current().info.workflowExecution?.runId ?? '') },
-      actActivities: { act: () => Promise.reject(new Error('not here')) },
-      controlActivities: { sweep: () => Promise.resolve([]) },
-      log,
-    });
+    const workers = await startGateWorkers(config(server.address));
     stack.defer(() => workers.stop());
   });
   after(() => stack.disposeAsync());

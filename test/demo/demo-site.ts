@@ -5,6 +5,7 @@ import type { ApiReason } from '../../workflows/api.ts';
 import { eventually, freePort, httpAnswers, runProcess } from '../support/processes.ts';
 import { startPrometheus, type TestPrometheus } from '../support/prometheus.ts';
 import { makeSite, type Site } from '../support/site.ts';
+import { isAlive } from './alive.ts';
 import type { Narrator } from './narrator.ts';
 
 const HERE = import.meta.dirname;
@@ -146,13 +147,4 @@ async function endWebService(pidFile: string): Promise<void> {
   }
   await eventually(() => !isAlive(pid), { what: 'the web service to end' });
   await rm(pidFile, { force: true });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -6,26 +6,18 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isAlive } from './alive.ts';
 
 const [port = '', pidFile = ''] = process.argv.slice(2);
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 const PATIENCE = { SIGTERM: 300, SIGKILL: 5_000 } as const;
 
 async function end(pid: number): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    if (!alive(pid)) return;
+    if (!isAlive(pid)) return;
     console.log(`${signal} to ${pid}`);
     process.kill(pid, signal);
-    for (let waited = 0; waited < PATIENCE[signal] && alive(pid); waited += 20) await delay(20);
+    for (let waited = 0; waited < PATIENCE[signal] && isAlive(pid); waited += 20) await delay(20);
   }
 }
 
