@@ -41,7 +41,7 @@ export function constraintOf(section: Section<typeof constraintBlock>, problems:
     return null;
   }
   if (section.values === null || kind === null || scope === null) return null;
-  return { kind, value: section.values.value, periodMs: section.values.period ?? 0, scope };
+  return { kind, value: section.values.value, percent: false, periodMs: section.values.period ?? 0, scope };
 }
 
 function kindOf(

@@ -20,6 +20,7 @@ export type Text = string | Template;
 export type ArgValue = string | number | boolean | Template | readonly ArgValue[];
 
 export type Scope = 'target' | 'node' | 'node_type' | 'datacenter' | 'global' | `label:${string}`;
+export type Mode = 'auto' | 'ask' | 'shadow';
 export type WorkflowConfig = {
   readonly place: Place;
   readonly definition: {
@@ -30,11 +31,21 @@ export type WorkflowConfig = {
       | { readonly kind: 'node_type'; readonly type: string | null }
       | { readonly kind: 'node' };
     readonly constraints: readonly {
-      readonly kind: 'concurrency' | 'maxExecution';
+      readonly kind: 'concurrency' | 'maxExecution' | 'cooldown' | 'maxUnavailable' | 'maxIneffective';
       readonly value: number;
+      readonly percent: boolean;
       readonly periodMs: number;
       readonly scope: Scope;
     }[];
+    readonly mode: Mode;
+    readonly modeOverrides: readonly {
+      readonly mode: Mode;
+      readonly nodeTypes: readonly string[];
+      readonly datacenters: readonly string[];
+      readonly nodes: readonly string[];
+    }[];
+    readonly maxPending: number;
+    readonly approvalMs: number;
     readonly inputs: readonly InputConfig[];
     readonly steps: readonly StepConfig[];
     readonly undo: readonly (StepConfig & { readonly of: string })[];
@@ -126,7 +137,21 @@ export function workflowOf(
   const onFailure = failure === undefined ? null : { notify: failure.values?.notify ?? [], steps: failureSteps };
   return {
     place: section.place,
-    definition: { name, description, taskQueueTarget, constraints, inputs, steps, undo, verify, onFailure },
+    definition: {
+      name,
+      description,
+      taskQueueTarget,
+      constraints,
+      mode: 'auto',
+      modeOverrides: [],
+      maxPending: 100,
+      approvalMs: 30 * 60_000,
+      inputs,
+      steps,
+      undo,
+      verify,
+      onFailure,
+    },
   };
 }
 

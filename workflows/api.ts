@@ -45,24 +45,154 @@ export type ApiRequest = {
   issued_at?: string | undefined;
   dry_run?: boolean | undefined;
   reason?: string | undefined;
+  /** When only limits that will free stand against it, it waits for them so long (`pending`); absent or 0: it is refused at once. */
+  wait_s?: number | undefined;
   /** The caller asks only for nodes of these types: a target of another is refused. Absent = any. */
   node_types?: string[] | undefined;
 };
 
 export type ApiReason = {
+  /** `concurrency maxExecution cooldown maxUnavailable maxIneffective one_change_per_node window fleet_unknown` */
   constraint: string;
   scope: string;
+  /** Of the fleet-wide `limit` or `window` block; null for a workflow's own constraint. */
+  name: string | null;
   limit: number;
   current: number;
   /** Earliest wait until it can be free; null when that depends on something that has not ended. */
   retry_after_s: number | null;
 };
 
-/** 201 admitted, 200 duplicate, 409 refused. */
+/** 201 admitted, 202 pending, 200 duplicate or shadow, 409 refused. */
 export type ApiDecision =
   | { decision: 'admitted'; request_id: string; execution: string }
   | { decision: 'duplicate'; request_id: string; execution: string }
+  | ({ decision: 'pending'; request_id: string } & ApiPending)
+  /** The workflow is in shadow: this is what would have been decided, and nothing runs. */
+  | {
+      decision: 'shadow';
+      request_id: string;
+      would: 'admitted' | 'refused';
+      message: string;
+      reasons: ApiReason[];
+    }
   | { decision: 'refused'; request_id: string; code: 'limits' | 'paused'; message: string; reasons: ApiReason[] };
+
+/** A request that waits, for a limit or for a person's yes. It holds nothing. */
+export type ApiPending = {
+  /** `pending:...`: what `approve`, `deny` and `cancel` name. */
+  pending: string;
+  waits_for: 'limits' | 'approval' | 'pause';
+  message: string;
+  reasons: ApiReason[];
+  /** How many wait before it for the same limit. */
+  place: number;
+  asks_again_at: string;
+  /** Waits no longer than until then. */
+  expires_at: string;
+};
+
+/** `GET /v1/pending` */
+export type ApiPendingRequest = ApiPending & {
+  workflow: string;
+  target: string;
+  request: string;
+  caller: string;
+  since: string;
+  /** Digest of the plan: `approve` names it. */
+  plan: string;
+  approved_by: string | null;
+};
+
+/** `POST /v1/executions/{id}/approve`: `plan` must be the digest that the approver was shown. */
+export type ApiApproval = { plan?: string | undefined; reason?: string | undefined; break_glass?: boolean | undefined };
+export type ApiApproved = { pending: string; by: string; execution: string | null; message: string };
+
+/** Exactly one of them, or `everything`. */
+export type ApiStopScope =
+  | { everything: true }
+  | { workflow: string }
+  | { datacenter: string }
+  | { node_type: string }
+  | { node: string };
+/** `POST /v1/pause` */
+export type ApiPauseRequest = { scope: ApiStopScope; reason: string; for_s?: number | undefined };
+export type ApiPause = {
+  id: string;
+  scope: ApiStopScope;
+  reason: string;
+  by: string;
+  since: string;
+  until: string | null;
+};
+/** Permits given before the pause: until the latest begin-by something may still begin. */
+export type ApiPaused = ApiPause & { outstanding: { execution: string; begins_by: string }[]; quiet_after: string };
+/** `POST /v1/resume`: the id of a pause or of an open breaker. */
+export type ApiResumeRequest = { id: string; reason: string };
+
+/** `POST /v1/windows`: nothing new begins in this scope from `from` until `until`. */
+export type ApiWindowRequest = { scope: ApiWindowScope; from?: string | undefined; until: string; reason: string };
+export type ApiWindowScope = {
+  workflows?: string[] | undefined;
+  node_types?: string[] | undefined;
+  datacenters?: string[] | undefined;
+  nodes?: string[] | undefined;
+};
+export type ApiWindow = {
+  name: string;
+  scope: ApiWindowScope;
+  from: string;
+  until: string;
+  /** `file`: of a `window` block; `person`: added by somebody. */
+  source: 'file' | 'person';
+  by: string;
+  reason: string;
+};
+
+/** `GET /v1/limits?workflow=&node=`: every limit as it stands for that target. */
+export type ApiLimit = ApiReason & {
+  /** The node, type, datacenter or label value that is counted; empty for global. */
+  of: string;
+  free: number;
+  /** Executions that hold it now. */
+  holders: string[];
+  /** When ended executions that still count began. */
+  starts: string[];
+};
+
+/** A breaker that suspended a workflow after outcomes that did not help; lifted by `resume`. */
+export type ApiBreaker = {
+  id: string;
+  workflow: string;
+  scope: string;
+  of: string;
+  limit: number;
+  streak: number;
+  since: string;
+  last_execution: string;
+};
+
+/** `GET /v1/decisions`, newest first. */
+export type ApiDecisionRecord = {
+  at: string;
+  decision: 'admitted' | 'duplicate' | 'refused' | 'pending' | 'shadow' | 'ended';
+  workflow: string;
+  target: string;
+  node: string | null;
+  request: string;
+  caller: string;
+  /** The source that saw the fault; empty for a person's wish. */
+  source: string;
+  episode: string | null;
+  plan: string;
+  execution: string | null;
+  code: string | null;
+  /** Limits that stood in the way, or, for what was admitted, all that were applied, with their counts at that moment. */
+  limits: ApiReason[];
+  dry_run: boolean;
+};
+/** `reaches_back_to`: decisions before that are no longer in the record; null when the record is complete. */
+export type ApiDecisions = { decisions: ApiDecisionRecord[]; reaches_back_to: string | null };
 
 /** `POST /v1/episodes`: a fault is still seen, or is over. Nothing is run by it. */
 export type ApiEpisodeReport = {
@@ -131,7 +261,8 @@ export type ApiWorkflow = {
   description: string;
   kind: 'runbook' | 'typescript';
   task_queue_target: string;
-  constraints: { kind: string; value: number; period_s: number; scope: string }[];
+  constraints: { kind: string; value: number; percent: boolean; period_s: number; scope: string }[];
+  mode: 'auto' | 'ask' | 'shadow';
   inputs: { name: string; type: string; required: boolean; default: unknown; description: string }[];
 };
 
@@ -144,7 +275,13 @@ export type ApiStatus = {
     state: 'open' | 'paused' | 'missing' | 'unreachable';
     leases: number | null;
     orphaned: number | null;
+    waiting: number | null;
     detail: string | null;
+    pauses: ApiPause[];
+    windows: ApiWindow[];
+    breakers: ApiBreaker[];
+    /** Workflows about which coordinators disagree: the strictest of their limits holds. */
+    disagreements: { workflow: string; definitions: { digest: string; announced_by: string[] }[] }[];
   };
   fleet: { state: 'ready' | 'warming_up' | 'unreachable'; alive: number };
   config: { files: { file: string; loaded_at: string; problems: string[] }[] };

@@ -61,9 +61,27 @@ export type TaskQueueTarget =
 
 export type Scope = 'target' | 'node' | 'node_type' | 'datacenter' | 'global' | `label:${string}`;
 
-export type Constraint =
-  | { readonly kind: 'concurrency'; readonly value: number; readonly periodMs: number; readonly scope: Scope }
-  | { readonly kind: 'maxExecution'; readonly value: number; readonly periodMs: number; readonly scope: Scope };
+export type LimitKind = 'concurrency' | 'maxExecution' | 'cooldown' | 'maxUnavailable' | 'maxIneffective';
+export type Constraint = {
+  readonly kind: LimitKind;
+  /** `cooldown` counts nothing: its value is 1. */
+  readonly value: number;
+  /** `maxUnavailable` only: `value` is a share of the inventory's nodes, in percent. */
+  readonly percent: boolean;
+  /** 0 where the kind has no period. */
+  readonly periodMs: number;
+  readonly scope: Scope;
+};
+
+/** `auto` runs; `ask` waits for a person's yes; `shadow` decides against virtual leases and runs nothing. */
+export type Mode = 'auto' | 'ask' | 'shadow';
+/** Another mode for targets that fit every list that is not empty. Of several that fit, the strictest holds. */
+export type ModeOverride = {
+  readonly mode: Mode;
+  readonly nodeTypes: readonly string[];
+  readonly datacenters: readonly string[];
+  readonly nodes: readonly string[];
+};
 
 export type InputDefinition = {
   readonly name: string;
@@ -108,6 +126,12 @@ export type WorkflowDefinition = {
   readonly description: string;
   readonly taskQueueTarget: TaskQueueTarget;
   readonly constraints: readonly Constraint[];
+  readonly mode: Mode;
+  readonly modeOverrides: readonly ModeOverride[];
+  /** So many of its requests may wait at once (`pending`). */
+  readonly maxPending: number;
+  /** A request that needs a person's yes waits for it so long. */
+  readonly approvalMs: number;
   readonly inputs: readonly InputDefinition[];
   /** Empty: a TypeScript workflow of this name runs it. */
   readonly steps: readonly StepDefinition[];
@@ -325,6 +349,8 @@ export const targetName = (target: Target): string =>
 /** A lease's number: the gate's epoch and a counter within it. */
 export type LeaseNumber = { readonly epoch: number; readonly n: number };
 export const formatLease = (lease: LeaseNumber): string => `${lease.epoch.toString(36)}-${lease.n.toString(36)}`;
+/** Id of the workflow that waits for a request; `key` is the gate's name of what waits. */
+export const pendingId = (key: string): string => `pending:${key}`;
 export const executionId = (workflow: string, target: string, lease: LeaseNumber): string =>
   `${workflow}:${target}:${formatLease(lease)}`;
 
@@ -401,9 +427,13 @@ export type PermitRefusal =
   | 'lease_ended'
   | 'plan_differs'
   | 'paused'
+  /** A maintenance window is closed. */
+  | 'window'
   | 'stale_evidence'
   | 'no_fault'
   | 'node_busy'
+  /** A limit of the node that the step would act on has no room: it is not the node that was admitted. */
+  | 'node_limit'
   | 'attempt_unsettled'
   | 'other_node'
   /** Nobody polls the node's queue: nothing was asked of the gate. */

@@ -3,7 +3,7 @@ import { ACTIONS, type WorkflowDefinition } from '../../workflows/contract.ts';
 import type { Definitions, LimitRef } from '../../workflows/gate/operations.ts';
 import { shortDigestOf } from '../digest.ts';
 
-const KIND = { concurrency: 'c', maxExecution: 'm' } as const;
+const KIND = { concurrency: 'c', maxExecution: 'm', cooldown: 'd', maxUnavailable: 'u', maxIneffective: 'i' } as const;
 
 /** Limits count for every version of a workflow together; the digest tells versions apart. */
 export const definitionDigest = (definition: WorkflowDefinition): string => shortDigestOf(definition).slice(0, 16);
@@ -18,6 +18,7 @@ export const limitsOf = (definition: WorkflowDefinition): LimitRef[] =>
     v: constraint.value,
     p: constraint.periodMs,
     s: constraint.scope,
+    ...(constraint.percent ? { pc: true as const } : {}),
   }));
 
 /** Labels that limits count by: only these travel to the gate with a target. */

@@ -1,24 +1,26 @@
 /** The gate's short reasons as callers read them. */
 import type { ApiReason } from '../../workflows/api.ts';
-import type { ReasonRef } from '../../workflows/gate/operations.ts';
+import type { ReasonRef, ScopeCode } from '../../workflows/gate/operations.ts';
 
-const CONSTRAINT = { c: 'concurrency', m: 'maxExecution', node: 'one_change_per_node' } as const;
-const SCOPE: Readonly<Record<string, string>> = {
-  t: 'target',
-  n: 'node',
-  y: 'node_type',
-  c: 'datacenter',
-  g: 'global',
-};
+const CONSTRAINT = {
+  c: 'concurrency',
+  m: 'maxExecution',
+  d: 'cooldown',
+  u: 'maxUnavailable',
+  i: 'maxIneffective',
+  node: 'one_change_per_node',
+  win: 'window',
+  fleet: 'fleet_unknown',
+} as const;
+const SCOPE = { t: 'target', n: 'node', y: 'node_type', c: 'datacenter', g: 'global' } as const;
 
-const scopeOf = (key: string): string => {
-  const [kind = '', ...rest] = key.split(':');
-  return kind === 'l' ? `label:${rest.join(':').split('=')[0]}` : (SCOPE[kind] ?? key);
-};
+export const scopeText = (code: ScopeCode): string =>
+  code.startsWith('l:') ? `label:${code.slice(2)}` : SCOPE[code as keyof typeof SCOPE];
 
-export const toApiReason = ([kind, scope, limit, current, free]: ReasonRef, now: number): ApiReason => ({
+export const toApiReason = ([kind, scope, limit, current, free, name]: ReasonRef, now: number): ApiReason => ({
   constraint: CONSTRAINT[kind],
-  scope: scopeOf(scope),
+  scope: scopeText(scope),
+  name: name ?? null,
   limit,
   current,
   retry_after_s: free === null ? null : Math.max(1, Math.ceil((free - now) / 1000)),

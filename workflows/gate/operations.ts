@@ -2,7 +2,7 @@
  * What coordinators say to the gate and what it answers (docs/protocol.md §1). Keys are short because thousands of operations
  * share one Update: an operation stays within 400 bytes of JSON, an answer within 200. All times are milliseconds since the epoch.
  */
-import type { Outcome, PermitRefusal, Scope } from '../contract.ts';
+import type { Mode, Outcome, PermitRefusal, Scope } from '../contract.ts';
 
 export const MAX_OPERATION_BYTES = 400;
 export const MAX_ANSWER_BYTES = 200;
@@ -65,6 +65,14 @@ export type Ask = Common & {
   /** Evidence may be acted on until then. */
   readonly eu: number;
   readonly dry?: true;
+  /** Who asked (`callerRef`), under which request id, told by what: for the record. */
+  readonly by?: string;
+  readonly q?: string;
+  readonly ev?: string;
+  /** Waits until then when only limits that will free stand against it; absent: it does not wait. */
+  readonly wt?: number;
+  /** Asked again for this request that waits: the id of its first ask. */
+  readonly rq?: string;
 };
 export type Seen = Common & { readonly op: 'seen'; readonly e: EpisodeRef; readonly eu: number };
 export type Resolved = Common & { readonly op: 'resolved'; readonly e: EpisodeRef };
@@ -97,6 +105,60 @@ export type Result = Common & {
 export type Release = Common & { readonly op: 'release'; readonly l: LeaseRef; readonly o: Outcome };
 export type Free = Common & { readonly op: 'free'; readonly l: LeaseRef; readonly by: string; readonly why: string };
 export type PauseScope = { readonly k: 'all' | 'w' | 'n' | 'y' | 'c'; readonly v?: string };
+/** A person's word about a request that waits. `p` is its plan's digest, so that nobody approves what he did not see. */
+export type Approve = Common & {
+  readonly op: 'approve';
+  readonly rq: string;
+  readonly p: string;
+  readonly by: string;
+  readonly why?: string;
+  /** Lifts the rule of four eyes, and windows; never a limit or a pause. */
+  readonly glass?: true;
+};
+export type Deny = Common & { readonly op: 'deny'; readonly rq: string; readonly by: string; readonly why?: string };
+/** A request that waited waits no more: cancelled, or its evidence is void. */
+export type Leave = Common & { readonly op: 'leave'; readonly rq: string; readonly why?: string };
+/** Covers what fits each list that is there. */
+export type WindowScope = {
+  readonly w?: readonly string[];
+  readonly y?: readonly string[];
+  readonly c?: readonly string[];
+  readonly n?: readonly string[];
+};
+/**
+ * From `f` until `u` nothing new begins in this scope. Coordinators announce the closures of their `window` blocks every minute, for five
+ * minutes at most; people add their own (`src: 'p'`).
+ */
+export type Window = Common & {
+  readonly op: 'window';
+  readonly nm: string;
+  readonly sc: WindowScope;
+  readonly f: number;
+  readonly u: number;
+  readonly src: 'f' | 'p';
+  readonly by: string;
+  readonly why?: string;
+};
+export type Unwindow = Common & {
+  readonly op: 'unwindow';
+  readonly nm: string;
+  readonly by: string;
+  readonly why: string;
+};
+/**
+ * What one coordinator knows of the inventory's nodes: for each scope key how many there are and how many are down, and who is down, in `of`
+ * parts of one version. Without parts: nothing has changed since that version. A report older than a minute does not count.
+ */
+export type FleetReport = Common & {
+  readonly op: 'fleet';
+  /** The reporter. */
+  readonly r: string;
+  readonly v: number;
+  readonly i?: number;
+  readonly of?: number;
+  readonly tot?: readonly (readonly [key: string, total: number, down: number])[];
+  readonly dn?: readonly string[];
+};
 export type Pause = Common & {
   readonly op: 'pause';
   readonly sc: PauseScope;
@@ -110,7 +172,20 @@ export type Resume = Common & {
   readonly by: string;
   readonly why: string;
 };
-export type LimitRef = { readonly k: 'c' | 'm'; readonly v: number; readonly p: number; readonly s: Scope };
+/** concurrency, maxExecution, cooldown, maxUnavailable, maxIneffective. */
+export type LimitCode = 'c' | 'm' | 'd' | 'u' | 'i';
+export type LimitRef = {
+  readonly k: LimitCode;
+  readonly v: number;
+  /** Milliseconds; 0 where the kind has none. */
+  readonly p: number;
+  readonly s: Scope;
+  /** `v` is percent of the inventory's nodes. */
+  readonly pc?: true;
+  /** Name of the fleet-wide `limit` block: counted over all workflows that it covers. Absent: the workflow's own. */
+  readonly g?: string;
+};
+export type ModeRef = readonly [mode: Mode, scope: WindowScope];
 export type Definitions = Common & {
   readonly op: 'definitions';
   readonly w: string;
@@ -119,6 +194,15 @@ export type Definitions = Common & {
   /** Some step changes a host. */
   readonly ch: boolean;
   readonly by: string;
+  /** Absent: `auto`. */
+  readonly md?: Mode;
+  readonly ov?: readonly ModeRef[];
+  /** How many of its requests may wait; absent: none. */
+  readonly mp?: number;
+  /** How long a request waits for a yes, milliseconds. */
+  readonly ap?: number;
+  /** How long an execution may take by its declared timeouts, milliseconds: a virtual lease lasts so long. */
+  readonly du?: number;
 };
 export type Adopt = Common & {
   readonly op: 'adopt';
@@ -137,25 +221,84 @@ export type Operation =
   | Result
   | Release
   | Free
+  | Approve
+  | Deny
+  | Leave
+  | Window
+  | Unwindow
+  | FleetReport
   | Pause
   | Resume
   | Definitions
   | Adopt;
 
-/** [kind, scope key, limit, current, earliest time it can be free or null]. Kind `node` is the implicit limit. */
+/** `win`: a closed window; `fleet`: no coordinator has reported the fleet for a minute; `node`: one change per node. */
+export type ReasonCode = LimitCode | 'node' | 'win' | 'fleet';
+/** t(arget) n(ode) y (node type) c (datacenter) g(lobal) l:LABEL */
+export type ScopeCode = 't' | 'n' | 'y' | 'c' | 'g' | `l:${string}`;
+/** One limit in the way: what it allows, what counts against it now, when it can be free at the earliest (null: not known). */
 export type ReasonRef = readonly [
-  kind: 'c' | 'm' | 'node',
-  scope: string,
+  kind: ReasonCode,
+  scope: ScopeCode,
   limit: number,
   current: number,
   free: number | null,
+  /** Of the fleet-wide limit or window. */
+  name?: string,
 ];
 
 export type Answer =
-  | { readonly a: 'admitted'; readonly l: LeaseRef; readonly sb: number; readonly known?: true }
+  /** `v`: version of the limits that were applied; `n`: what counted against each of them before this one, in their order. */
+  | {
+      readonly a: 'admitted';
+      readonly l: LeaseRef;
+      readonly sb: number;
+      readonly known?: true;
+      readonly v?: number;
+      readonly n?: readonly number[];
+    }
   /** `st`: its execution is known to have started; `same`: the plan is the asker's own, so the asker may start it. */
   | { readonly a: 'duplicate'; readonly l: LeaseRef; readonly sb: number; readonly st: boolean; readonly same: boolean }
-  | { readonly a: 'refused'; readonly r: readonly ReasonRef[]; readonly more?: number; readonly known?: true }
+  /** `full`: it would wait, but as many wait already as may. */
+  | {
+      readonly a: 'refused';
+      readonly r: readonly ReasonRef[];
+      readonly more?: number;
+      readonly known?: true;
+      readonly v?: number;
+      readonly full?: true;
+    }
+  /** Holds no lease; to be asked again at `ra` with `rq`. `ap`: waits for a person's yes. `u`: until when it waits at most. */
+  | {
+      readonly a: 'pending';
+      readonly rq: string;
+      readonly ra: number;
+      readonly u: number;
+      readonly pl: number;
+      readonly r: readonly ReasonRef[];
+      readonly more?: number;
+      readonly ap?: true;
+      readonly pause?: true;
+      /** Its episode waits under another request already. */
+      readonly same?: true;
+    }
+  /** What would have been decided; nothing is started. `r` absent: admitted. */
+  | { readonly a: 'shadow'; readonly r?: readonly ReasonRef[]; readonly more?: number; readonly known?: true }
+  /** What waited does so no more. */
+  | {
+      readonly a: 'ended';
+      readonly c: 'no_fault' | 'stale_evidence' | 'wait_over' | 'denied' | 'not_waiting';
+      readonly by?: string;
+    }
+  | {
+      readonly a: 'no_approval';
+      readonly c: 'not_waiting' | 'plan_differs' | 'same_person' | 'decided';
+      readonly by?: string;
+    }
+  /** This version of the reporter's view is not known here: report it whole. */
+  | { readonly a: 'unknown_fleet' }
+  /** `v`: version of the workflow's limits that hold from now; `lim`: those limits, when this changed them. */
+  | { readonly a: 'limits'; readonly v: number; readonly lim?: readonly LimitRef[] }
   | { readonly a: 'paused'; readonly pause: string; readonly why: string }
   | { readonly a: 'stale_evidence' }
   | { readonly a: 'reused' }
@@ -185,8 +328,8 @@ export type Batch = {
 
 export type BatchAnswer =
   | { readonly status: 'ok'; readonly now: number; readonly answers: readonly Answer[] }
-  /** Nothing was read; `now` is the gate's clock. */
-  | { readonly status: 'clock_skew'; readonly now: number };
+  /** Nothing was read; `now` is the gate's clock. `opening`: it took over from a lost run and looks at every lease first. */
+  | { readonly status: 'clock_skew' | 'opening'; readonly now: number };
 
 /** What `fettle status` and doctor see; from a query, so it costs no history. */
 export type GateSummary = {
@@ -203,9 +346,80 @@ export type GateSummary = {
     readonly scope: PauseScope;
     readonly why: string;
     readonly by: string;
+    readonly since: number;
+    readonly until: number | null;
   }[];
-  readonly definitions: readonly { readonly workflow: string; readonly digests: readonly string[] }[];
+  readonly windows: readonly WindowSummary[];
+  readonly breakers: readonly BreakerSummary[];
+  /** Per workflow: the definitions announced in the last five minutes. More than one: coordinators differ, the strictest holds. */
+  readonly definitions: readonly {
+    readonly workflow: string;
+    readonly digests: readonly string[];
+    readonly announced: readonly { readonly digest: string; readonly by: readonly string[]; readonly at: number }[];
+    readonly limits: readonly LimitRef[];
+    readonly version: number;
+  }[];
+  readonly waiting: number;
+  readonly virtual: number;
+  /** How old the youngest report of the fleet is, milliseconds; null: there is none. */
+  readonly fleetAge: number | null;
+  /** How often the gate took over from a lost run. */
+  readonly folds: number;
   readonly historyLength: number;
+};
+
+export type WindowSummary = {
+  readonly name: string;
+  readonly scope: WindowScope;
+  readonly from: number;
+  readonly until: number;
+  readonly byPerson: boolean;
+  readonly by: string;
+  readonly why: string;
+};
+
+/** A breaker that is open: `id` is what `resume` names. */
+export type BreakerSummary = {
+  readonly id: string;
+  readonly workflow: string;
+  readonly scope: ScopeCode;
+  /** The node, type, datacenter or label value; empty for global. */
+  readonly of: string;
+  readonly limit: number;
+  readonly streak: number;
+  readonly since: number;
+  readonly last: string;
+};
+
+/** A request that waits, as people see it. */
+export type WaitingSummary = {
+  readonly rq: string;
+  readonly request: string;
+  readonly workflow: string;
+  readonly target: string;
+  readonly plan: string;
+  readonly by: string;
+  readonly since: number;
+  readonly until: number;
+  readonly askAgain: number;
+  readonly place: number;
+  readonly approval: boolean;
+  readonly approvedBy: string | null;
+  readonly reasons: readonly ReasonRef[];
+};
+
+/** One limit as it stands for a target: asked by query, so it costs no history. */
+export type LimitSummary = {
+  readonly limit: LimitRef;
+  readonly scope: ScopeCode;
+  readonly of: string;
+  readonly allowed: number;
+  readonly current: number;
+  readonly free: number | null;
+  /** Execution ids of the leases that count. */
+  readonly holders: readonly string[];
+  /** When those that have ended and still count began. */
+  readonly starts: readonly number[];
 };
 
 /** A lease as `fettle ps` and the sweep see it. */
@@ -217,6 +431,7 @@ export type LeaseSummary = {
   readonly started: boolean;
   readonly orphaned: boolean;
   readonly permitted: boolean;
+  readonly plan: string;
   readonly unsettled: readonly {
     readonly step: string;
     readonly attempt: number;
