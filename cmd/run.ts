@@ -96,7 +96,7 @@ function awaitAll(io: Io, api: CoordinatorApi, asked: readonly Asked[], flags: R
   const print = flags.watch === true ? eventPrinter(io, flags) : () => {};
   const quiet = flags.output === 'json' || flags.output === 'jsonl';
   const one = async (item: Asked): Promise<Asked> => {
-    if (item.decision === null || item.decision.decision === 'refused') return item;
+    if (item.decision === null || !('execution' in item.decision)) return item;
     const { execution: id } = item.decision;
     try {
       if (flags.watch !== true) note(io, `Waiting for ${printable(id)}.`);
@@ -128,8 +128,19 @@ function decisionLines(io: Io, decision: ApiDecision, target: ApiTarget | null):
   if (decision.decision === 'duplicate') {
     return [`${name}${colour('yellow', 'duplicate')}  ${printable(decision.execution)} does this already`];
   }
+  const reasons = decision.reasons.map((reason) => `  ${printable(reasonText(reason))}`);
+  if (decision.decision === 'pending')
+    return [
+      `${name}${colour('yellow', 'pending')}  ${printable(decision.pending)}: ${printable(decision.message)}`,
+      ...reasons,
+    ];
+  if (decision.decision === 'shadow')
+    return [
+      `${name}${colour('yellow', 'shadow')}, nothing runs; would be ${decision.would}: ${printable(decision.message)}`,
+      ...reasons,
+    ];
   const why = `${name}${colour('red', 'refused')} (${printable(decision.code)}): ${printable(decision.message)}`;
-  return [why, ...decision.reasons.map((reason) => `  ${printable(reasonText(reason))}`)];
+  return [why, ...reasons];
 }
 
 /** `maxExecution per target: 1 of 1 used; free in 42m` */

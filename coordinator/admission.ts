@@ -250,7 +250,7 @@ function audit(options: AdmissionOptions, checked: CheckedRequest, decision: Api
       episode: checked.episode?.id ?? null,
       ...(decision.decision === 'refused'
         ? { code: decision.code, reasons: decision.reasons }
-        : { execution: decision.execution }),
+        : { execution: 'execution' in decision ? decision.execution : null }),
     },
     `${decision.decision}: ${definition.name} on ${targetName(target)}`,
   );

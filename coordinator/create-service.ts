@@ -1,14 +1,14 @@
 /** The service behind the API, made of the coordinator's parts. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AccessConfig } from '../config/coordinator.ts';
-import { errorMessage } from '../identity/error-message.ts';
 import type { ApiNode, ApiStatus, ApiWorkflow } from '../workflows/api.ts';
 import type { TaskQueueTarget, WorkflowDefinition } from '../workflows/contract.ts';
 import { mayDo } from './access.ts';
 import type { Admission } from './admission.ts';
 import type { Executions } from './executions.ts';
 import type { Fleet } from './fleet.ts';
-import { GateUnavailableError, type GateClient } from './gate/gate-client.ts';
+import type { GateClient } from './gate/gate-client.ts';
+import { gateStatus } from './gate/gate-status.ts';
 import { ApiFailure, type Caller, type CoordinatorService } from './service.ts';
 import type { Temporal } from './temporal.ts';
 
@@ -82,12 +82,14 @@ const toApiWorkflow = (definition: WorkflowDefinition): ApiWorkflow => ({
   description: definition.description,
   kind: definition.steps.length === 0 ? 'typescript' : 'runbook',
   task_queue_target: targetText(definition.taskQueueTarget),
-  constraints: definition.constraints.map(({ kind, value, periodMs, scope }) => ({
+  constraints: definition.constraints.map(({ kind, value, percent, periodMs, scope }) => ({
     kind,
     value,
+    percent,
     period_s: periodMs / 1000,
     scope,
   })),
+  mode: definition.mode,
   inputs: definition.inputs.map(({ name, type, required, default: fallback, description }) => ({
     name,
     type,
@@ -110,24 +112,6 @@ async function status(parts: ServiceParts): Promise<ApiStatus> {
     config: parts.configStatus(),
     warnings: [...parts.warnings()],
   };
-}
-
-async function gateStatus(gate: GateClient): Promise<ApiStatus['gate']> {
-  try {
-    const summary = await gate.summary();
-    const pauses = summary.pauses.map((pause) => `${pause.why} (by ${pause.by})`).join('; ');
-    const paused = summary.quarantine !== null || summary.pauses.some((pause) => pause.scope.k === 'all');
-    return {
-      state: paused ? 'paused' : 'open',
-      leases: summary.leases,
-      orphaned: summary.orphaned,
-      detail: summary.quarantine ?? (pauses === '' ? null : pauses),
-    };
-  } catch (error) {
-    const missing = error instanceof GateUnavailableError && error.code === 'gate_missing';
-    const detail = errorMessage(error);
-    return { state: missing ? 'missing' : 'unreachable', leases: null, orphaned: null, detail };
-  }
 }
 
 /** While nothing polls, Temporal may be away: who asks whether this is ready does not wait for it that long, milliseconds. */

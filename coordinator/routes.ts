@@ -47,7 +47,8 @@ export const ROUTES: readonly Route[] = [
     query: emptyQuerySchema,
     answers: {
       201: ok('admitted and started; `Location` names the execution', decisionSchema),
-      200: ok('duplicate: this fault or request was admitted before', decisionSchema),
+      200: ok('duplicate: admitted before; or shadow: what would have been decided', decisionSchema),
+      202: ok('pending: it waits; `Location` names it', decisionSchema),
       409: ok('refused, with every reason', z.union([decisionSchema, errorSchema])),
       404: NOT_FOUND,
       410: failure('the evidence or the request is too old'),
@@ -173,6 +174,8 @@ export const ROUTES: readonly Route[] = [
   }),
 ];
 
+const STATUS = { admitted: 201, pending: 202, duplicate: 200 } as const;
+
 function decisionResponse(decision: ApiDecision): Response {
   if (decision.decision === 'refused') {
     const waits = decision.reasons.map((reason) => reason.retry_after_s);
@@ -181,8 +184,9 @@ function decisionResponse(decision: ApiDecision): Response {
     const header = waits.length > 0 && known.length === waits.length ? retryAfter(Math.max(...known)) : {};
     return json(decision, 409, header);
   }
-  const headers = { location: `/v1/executions/${decision.execution}` };
-  return json(decision, decision.decision === 'admitted' ? 201 : 200, headers);
+  if (decision.decision === 'shadow') return json(decision);
+  const id = decision.decision === 'pending' ? decision.pending : decision.execution;
+  return json(decision, STATUS[decision.decision], { location: `/v1/executions/${id}` });
 }
 
 const json = (value: unknown, status = 200, headers: Record<string, string> = {}): Response =>

@@ -82,7 +82,9 @@ describe('the client of the coordinator', () => {
   });
 
   test('takes a refusal with its reasons as an answer, other errors as errors', async () => {
-    const reasons = [{ constraint: 'maxExecution', scope: 'target', limit: 1, current: 1, retry_after_s: 42 }];
+    const reasons = [
+      { constraint: 'maxExecution', scope: 'target', name: null, limit: 1, current: 1, retry_after_s: 42 },
+    ];
     const service = recordedService({
       request: () =>
         Promise.resolve({ decision: 'refused', request_id: 'r', code: 'limits', message: 'too often', reasons }),

@@ -29,7 +29,7 @@ const outcome: fc.Arbitrary<Outcome> = fc.oneof(
       request_id: 'r',
       code: 'limits',
       message: 'full',
-      reasons: [{ constraint: 'c', scope: 's', limit: 1, current: 1, retry_after_s }],
+      reasons: [{ constraint: 'c', scope: 's', name: null, limit: 1, current: 1, retry_after_s }],
     },
   })),
   fc

@@ -100,6 +100,7 @@ const refused = (...waits: (number | null)[]): Outcome => ({
     reasons: waits.map((retry_after_s): ApiReason => ({
       constraint: 'c',
       scope: 's',
+      name: null,
       limit: 1,
       current: 1,
       retry_after_s,

@@ -164,7 +164,7 @@ export class Outbox {
     }
     const decision = await client.request(message.body, { signal: this.#cut.signal });
     metrics.requests.inc({ trigger: message.trigger, decision: decision.decision });
-    const execution = decision.decision === 'refused' ? {} : { execution: decision.execution };
+    const execution = 'execution' in decision ? { execution: decision.execution } : {};
     const refused = decision.decision === 'refused' ? { code: decision.code, why: decision.message } : {};
     log.info({ ...about(message), ...execution, ...refused }, `request ${decision.decision}`);
     return () => message.settle({ kind: 'decision', decision });

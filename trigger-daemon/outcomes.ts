@@ -46,14 +46,18 @@ function phaseAfter(fault: Fault, outcome: Outcome, trigger: TriggerConfig, cloc
   if (decision.decision === 'refused') {
     return { kind: 'refused', message: decision.message, askAt: clock.mono + waitAfterRefusal(decision, trigger) };
   }
-  return { kind: 'joined', execution: decision.execution, askAt: clock.mono + askAgainIn(decision.decision, trigger) };
+  // Nothing runs, and nothing else is decided within the same fault.
+  if (decision.decision === 'shadow')
+    return { kind: 'refused', message: `shadow: ${decision.message}`, askAt: clock.mono + ASK_AGAIN_MS };
+  const execution = decision.decision === 'pending' ? decision.pending : decision.execution;
+  return { kind: 'joined', execution, askAt: clock.mono + askAgainIn(decision.decision, trigger) };
 }
 
 /**
  * Whether a fault may be remedied again is for the gate to say; it answers "duplicate" for as long as not. Asked rarely all the same:
  * an admission whose execution came to nothing is forgotten there, and nobody would tell us.
  */
-function askAgainIn(decided: 'admitted' | 'duplicate', { againMs }: TriggerConfig): number {
+function askAgainIn(decided: 'admitted' | 'duplicate' | 'pending', { againMs }: TriggerConfig): number {
   if (againMs === null) return ASK_AGAIN_MS;
   // The gate lets nothing begin while the remedy is held, so `again` after admission may still be too early.
   return Math.max(SOONEST_MS, Math.min(againMs, decided === 'admitted' ? ASK_AGAIN_MS : ASK_AGAIN_SOON_MS));

@@ -34,7 +34,13 @@ const RESOURCE_EXHAUSTED = 8;
 /** No decision could be taken; asking again with the same id is always safe. */
 export class GateUnavailableError extends Error {
   override readonly name = 'GateUnavailableError';
-  readonly code: 'gate_missing' | 'gate_unreachable' | 'gate_quarantined' | 'clock_skew' | 'operation_refused';
+  readonly code:
+    | 'gate_missing'
+    | 'gate_unreachable'
+    | 'gate_quarantined'
+    | 'gate_opening'
+    | 'clock_skew'
+    | 'operation_refused';
   constructor(code: GateUnavailableError['code'], message: string, cause?: unknown) {
     super(message, { cause });
     this.code = code;
@@ -206,6 +212,12 @@ export class GateClient {
       throw new GateUnavailableError(
         'clock_skew',
         `this coordinator's clock is ${apart} s from the gate's: check time synchronisation`,
+      );
+    }
+    if (answer.status !== 'ok') {
+      throw new GateUnavailableError(
+        'gate_opening',
+        'the gate took over from a run that was lost and looks at every lease before it decides; ask again with the same request_id',
       );
     }
     batch.forEach((one, index) => {

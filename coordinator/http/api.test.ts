@@ -58,6 +58,7 @@ describe('decisions over HTTP', () => {
             reasons: waits.map((wait) => ({
               constraint: 'maxExecution',
               scope: 'target',
+              name: null,
               limit: 1,
               current: 1,
               retry_after_s: wait,

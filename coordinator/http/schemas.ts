@@ -1,6 +1,5 @@
 /** Schemas of the API's JSON: they check what callers send and describe what comes back (`workflows/api.ts` holds the types). */
 import { z } from '@hono/zod-openapi';
-import { didYouMean } from '../../config/did-you-mean.ts';
 import type {
   ApiDecision,
   ApiEpisodeAnswer,
@@ -19,30 +18,8 @@ import type {
 } from '../../workflows/api.ts';
 import type { ActionOutput, Outcome, StepRecord } from '../../workflows/contract.ts';
 import type { ExecutionFilter } from '../service.ts';
-
-/** An object that holds the keys named and no other; a key it does not know is answered with the one that was perhaps meant. */
-const strict = <T extends z.core.$ZodLooseShape>(shape: T) =>
-  z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? issue.keys
-            .map((key) => `unknown key ${JSON.stringify(key.slice(0, 60))}${didYouMean(key, Object.keys(shape))}`)
-            .join(', ')
-        : undefined,
-  });
-
-const name = (what: string, example: string) =>
-  z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, `not a ${what}; write 1-128 of A-Z a-z 0-9 . _ -, such as ${example}`)
-    .openapi({ example });
-const time = z.iso
-  .datetime({ offset: true, error: 'not a time; write RFC 3339, such as 2026-05-01T12:00:00Z' })
-  .openapi({ example: '2026-05-01T12:00:00Z' });
-const labels = z
-  .record(z.string().min(1).max(200), z.string().max(4096))
-  .refine((all) => Object.keys(all).length <= 100, 'more than 100 labels');
-const text = z.string().max(2000);
+import { labels, name, reason, strict, text, time } from './schema-parts.ts';
+import { breakerSchema, pauseSchema, pendingShape, windowSchema } from './standing-schemas.ts';
 
 const target = z.union(
   [
@@ -98,6 +75,11 @@ export const requestSchema = strict({
   issued_at: time.optional(),
   dry_run: z.boolean().optional(),
   reason: text.optional(),
+  wait_s: z
+    .number()
+    .min(0)
+    .max(30 * 86_400)
+    .optional(),
   node_types: z.array(name('node type', 'web')).min(1).max(100).optional(),
 }).openapi('Request') satisfies z.ZodType<ApiRequest>;
 
@@ -140,19 +122,20 @@ export const executionIdSchema = z
   .regex(/^[A-Za-z0-9._:-]{1,300}$/, 'not an execution id; GET /v1/executions lists them')
   .openapi({ example: 'restart-service:web-1:1-4k' });
 
-const reason = z.object({
-  constraint: z.string(),
-  scope: z.string(),
-  limit: z.number(),
-  current: z.number(),
-  retry_after_s: z.number().nullable(),
-});
 const request_id = z.string();
 const execution = z.string();
 export const decisionSchema = z
   .discriminatedUnion('decision', [
     z.object({ decision: z.literal('admitted'), request_id, execution }),
     z.object({ decision: z.literal('duplicate'), request_id, execution }),
+    z.object({ decision: z.literal('pending'), request_id, ...pendingShape }),
+    z.object({
+      decision: z.literal('shadow'),
+      request_id,
+      would: z.enum(['admitted', 'refused']),
+      message: z.string(),
+      reasons: z.array(reason),
+    }),
     z.object({
       decision: z.literal('refused'),
       request_id,
@@ -266,7 +249,16 @@ export const workflowSchema = z
     description: z.string(),
     kind: z.enum(['runbook', 'typescript']),
     task_queue_target: z.string(),
-    constraints: z.array(z.object({ kind: z.string(), value: z.number(), period_s: z.number(), scope: z.string() })),
+    constraints: z.array(
+      z.object({
+        kind: z.string(),
+        value: z.number(),
+        percent: z.boolean(),
+        period_s: z.number(),
+        scope: z.string(),
+      }),
+    ),
+    mode: z.enum(['auto', 'ask', 'shadow']),
     inputs: z.array(
       z.object({
         name: z.string(),
@@ -289,7 +281,17 @@ export const statusSchema = z
       state: z.enum(['open', 'paused', 'missing', 'unreachable']),
       leases: z.number().nullable(),
       orphaned: z.number().nullable(),
+      waiting: z.number().nullable(),
       detail: z.string().nullable(),
+      pauses: z.array(pauseSchema),
+      windows: z.array(windowSchema),
+      breakers: z.array(breakerSchema),
+      disagreements: z.array(
+        z.object({
+          workflow: z.string(),
+          definitions: z.array(z.object({ digest: z.string(), announced_by: z.array(z.string()) })),
+        }),
+      ),
     }),
     fleet: z.object({ state: z.enum(['ready', 'warming_up', 'unreachable']), alive: z.number() }),
     config: z.object({

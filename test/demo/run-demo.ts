@@ -172,9 +172,7 @@ async function twentyAreOne(client: CoordinatorClient, tell: Narrator, report: D
   };
   const asked = 20;
   const decisions = await Promise.all(Array.from({ length: asked }, () => client.request(request)));
-  const executions = new Set(
-    decisions.flatMap((one: ApiDecision) => (one.decision === 'refused' ? [] : [one.execution])),
-  );
+  const executions = new Set(decisions.flatMap((one: ApiDecision) => ('execution' in one ? [one.execution] : [])));
   const admitted = decisions.filter((one) => one.decision === 'admitted').length;
   tell.event(
     'decided',

@@ -149,7 +149,7 @@ export async function startPathsSite(marksDir: string): Promise<PathsSite> {
     marks: (name) => readMarks(path.join(marksDir, `${name}.marks`)),
     run: async (request) => {
       const decision = await client.request(request);
-      if (decision.decision === 'refused') throw new Error(`refused: ${decision.message}`);
+      if (!('execution' in decision)) throw new Error(`${decision.decision}: ${decision.message}`);
       return ended(client, decision.execution);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
