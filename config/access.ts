@@ -55,7 +55,7 @@ const star = (what: string): ReturnType<typeof name> =>
   name(what, /^(?:\*|(?!\.{1,2}$)[A-Za-z0-9._-]{1,128})$/, `a ${what}, or "*" for all`);
 
 const workflowRuleBlock = block({
-  doc: 'Who may do what where. Without any such rule, every identified caller who passes the route rules may do everything; an anonymous caller may never run, cancel, approve or pause unless a rule names `"anonymous"`.',
+  doc: 'Who may do what where. Without any such rule, every identified caller who passes the route rules may do everything; an anonymous caller may do none of it unless a rule names `"anonymous"`, and nobody may break glass unless a rule says so.',
   labels: [{ name: 'name', doc: 'Names the rule in logs.', type: word }],
   attributes: {
     workflows: required(listOf(star('workflow name'), { min: 1 }), 'Workflows, or `"*"`.'),
@@ -69,7 +69,10 @@ const workflowRuleBlock = block({
       listOf(spiffePattern({ anonymous: true }), { min: 1 }),
       'SPIFFE ids of callers, as in route rules; `"anonymous"` = no certificate.',
     ),
-    verbs: required(listOf(oneOf('run', 'cancel', 'approve', 'pause'), { min: 1 }), 'What they may do.'),
+    verbs: required(
+      listOf(oneOf('run', 'cancel', 'approve', 'pause', 'break_glass'), { min: 1 }),
+      'What they may do. `"approve"`: say yes or no to what others asked for. `"pause"`: also resume, and add windows. `"break_glass"`: approve what they asked for themselves, and in a closed window.',
+    ),
   },
 });
 

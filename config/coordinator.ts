@@ -14,6 +14,8 @@ import {
   type PrometheusSourceConfig,
   type TemporalConfig,
 } from './connections.ts';
+import { fleetLimitsOf, limitBlock, type FleetLimit } from './fleet-limits.ts';
+import type { Known } from './known.ts';
 import type { Place } from './problem.ts';
 import type { Problems } from './problems.ts';
 import { block, many, needed, one, optional, required, withDefault, type ReadOptions, type Section } from './schema.ts';
@@ -34,7 +36,7 @@ export type RouteRule = {
   readonly skipLogMatch: boolean;
 };
 
-export type Verb = 'run' | 'cancel' | 'approve' | 'pause';
+export type Verb = 'run' | 'cancel' | 'approve' | 'pause' | 'break_glass';
 
 /** `workflow_rule "name" { workflows, node_types, uris, verbs }`: who may do what where. `*` = all; uri `anonymous` = no certificate. */
 export type WorkflowRule = {
@@ -89,6 +91,9 @@ export type CoordinatorConfig = {
   readonly inventory: string | null;
   readonly sources: readonly PrometheusSourceConfig[];
   readonly notify: readonly NotifyConfig[];
+  readonly limits: readonly FleetLimit[];
+  /** Where every decision and every refused caller is written down; null: in the log only. */
+  readonly audit: { readonly file: string } | null;
 };
 
 const notifyBlock = block({
@@ -137,6 +142,13 @@ export const coordinatorFile = block({
     temporal: needed(temporalBlock),
     source: many(sourceBlock),
     notify: many(notifyBlock),
+    limit: many(limitBlock),
+    audit: one(
+      block({
+        doc: 'A record of every decision and every refused caller, one JSON document a line, each line sealing the one before.',
+        attributes: { file: required(path, 'The file. It is only ever appended to.') },
+      }),
+    ),
     agents: one(
       block({
         doc: 'Which agents are ours.',
@@ -154,6 +166,7 @@ const LOOPBACK = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|::1)$/;
 export function coordinatorOf(
   section: Section<typeof coordinatorFile>,
   { problems, complete }: ReadOptions,
+  known: Known = {},
 ): CoordinatorConfig | null {
   const { blocks } = section;
   const [server] = blocks.server_config;
@@ -162,6 +175,8 @@ export function coordinatorOf(
   const notify = everyOne(blocks.notify.map(notifyOf));
   const temporal = temporalOf(blocks.temporal[0], problems);
   const identity = identityOf(blocks.identity[0]);
+  const hasInventory = section.given.has('inventory');
+  const limits = fleetLimitsOf(blocks.limit, { problems, complete }, { ...known, hasInventory });
   const listen = server === undefined ? null : listenOf(server, problems);
   if (complete && server?.values?.enable_tls === true && blocks.identity.length === 0)
     problems.error(
@@ -172,6 +187,7 @@ export function coordinatorOf(
   const enableTls = server?.values?.enable_tls;
   if (section.values === null || access === null || sources === null || notify === null || temporal === null)
     return null;
+  if (limits === null || blocks.audit[0]?.values === null) return null;
   if (listen === null || enableTls === undefined || (identity === null && (enableTls || blocks.identity.length > 0)))
     return null;
   const {
@@ -184,7 +200,18 @@ export function coordinatorOf(
   } = section.values;
   const agentTrustDomain = blocks.agents[0]?.values?.trust_domain ?? null;
   const own = { name: name ?? hostname(), domain, stateDir, workflowsDir, inventory, grantKey, agentTrustDomain };
-  return { ...own, listen, enableTls, identity, access, temporal, sources, notify };
+  return {
+    ...own,
+    listen,
+    enableTls,
+    identity,
+    access,
+    temporal,
+    sources,
+    notify,
+    limits,
+    audit: blocks.audit[0]?.values ?? null,
+  };
 }
 
 function listenOf(server: Section<typeof serverConfigBlock>, problems: Problems): HostPort | null {

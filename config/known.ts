@@ -13,6 +13,8 @@ export type Known = {
   readonly sources?: readonly string[] | undefined;
   /** Names of notify blocks. */
   readonly notify?: readonly string[] | undefined;
+  /** Whether the coordinator knows the nodes that should exist; some limits need it. */
+  readonly hasInventory?: boolean | undefined;
   /** For triggers: the workflows they ask for. */
   readonly workflows?: readonly WorkflowConfig[] | undefined;
 };

@@ -44,9 +44,9 @@ test('the workflow known from the field loads as it stands, value as string, is_
   assert.equal(definition?.name, 'restart-service');
   assert.deepEqual(definition?.taskQueueTarget, { kind: 'node' });
   assert.deepEqual(definition?.constraints, [
-    { kind: 'concurrency', value: 1, periodMs: 900_000, scope: 'target' },
-    { kind: 'maxExecution', value: 1, periodMs: 3_600_000, scope: 'target' },
-    { kind: 'maxExecution', value: 3, periodMs: 86_400_000, scope: 'global' },
+    { kind: 'concurrency', value: 1, percent: false, periodMs: 900_000, scope: 'target' },
+    { kind: 'maxExecution', value: 1, percent: false, periodMs: 3_600_000, scope: 'target' },
+    { kind: 'maxExecution', value: 3, percent: false, periodMs: 86_400_000, scope: 'global' },
   ]);
   assert.deepEqual(definition?.inputs[0]?.pattern, '^[A-Za-z0-9@._-]+\\.service$');
   assert.deepEqual(definition?.steps[0]?.retry, { attempts: 2, waitMs: 10_000 });

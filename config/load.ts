@@ -37,8 +37,8 @@ export function configOf<T>(loaded: Loaded<T>): T {
   return loaded.config;
 }
 
-export const loadCoordinator = (paths: readonly string[]): Promise<Loaded<CoordinatorConfig>> =>
-  loadMerged(paths, coordinatorFile, coordinatorOf);
+export const loadCoordinator = (paths: readonly string[], known: Known = {}): Promise<Loaded<CoordinatorConfig>> =>
+  loadMerged(paths, coordinatorFile, (section, options) => coordinatorOf(section, options, known));
 
 export const loadAgent = (paths: readonly string[], known: Known = {}): Promise<Loaded<AgentConfig>> =>
   loadMerged(paths, agentFile, (section, options) => agentOf(section, options, known));

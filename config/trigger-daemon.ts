@@ -42,6 +42,8 @@ export type TriggerConfig = {
   readonly gapMs: number;
   /** `again`: a fault that outlives its remedy may be tried again after this long; null = never in one episode. */
   readonly againMs: number | null;
+  /** `wait`: how long a request that limits refuse waits for them; 0 = not at all. */
+  readonly waitMs: number;
 };
 
 export type TriggerDaemonConfig = {

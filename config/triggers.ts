@@ -54,6 +54,12 @@ export const triggerBlock = block({
       duration(),
       'A fault that outlives its remedy may be tried again after this long. Default: never within one episode.',
     ),
+    wait: withDefault(
+      duration({ zero: true, maxMs: 86_400_000 }),
+      'A request that a limit or a window refuses, and that can be admitted later, waits for so long while its fault lasts; `"0s"`: it does not wait.',
+      600_000,
+      '"10m"',
+    ),
   },
 });
 
@@ -107,8 +113,15 @@ function triggerOf(section: Section<typeof triggerBlock>, problems: Problems, kn
     const message = `is shorter than every (${formatDuration(every)}), so evidence is void before the next look; write a longer time`;
     problems.warn(place('valid_for'), `${section.path}.valid_for`, message);
   }
-  const { source, workflow, args, volatile_labels: volatileLabels, again } = section.values;
-  const times = { everyMs: every, forMs, validForMs, gapMs: gap ?? Math.max(3 * every, 30_000), againMs: again };
+  const { source, workflow, args, volatile_labels: volatileLabels, again, wait } = section.values;
+  const times = {
+    everyMs: every,
+    forMs,
+    validForMs,
+    gapMs: gap ?? Math.max(3 * every, 30_000),
+    againMs: again,
+    waitMs: wait,
+  };
   const [name = ''] = section.labels;
   return {
     place: section.place,

@@ -102,7 +102,7 @@ function checkKinds(sorted: readonly Sorted[], groupOf: GroupOf, problems: Probl
   };
   const coordinators = of('coordinator').map((files) => {
     const read = optionsFor('coordinator', files);
-    return readMerged(files, SCHEMAS.coordinator, coordinatorOf, read);
+    return readMerged(files, SCHEMAS.coordinator, (section, read) => coordinatorOf(section, read, known), read);
   });
   for (const files of of('agent'))
     readMerged(files, SCHEMAS.agent, (section, read) => agentOf(section, read, known), optionsFor('agent', files));
@@ -121,6 +121,7 @@ function checkKinds(sorted: readonly Sorted[], groupOf: GroupOf, problems: Probl
     ...known,
     sources,
     notify: beside?.notify.map(({ name }) => name),
+    hasInventory: beside === null ? undefined : beside.inventory !== null,
   });
   checkTriggers(of('triggers'), problems, { ...known, workflows });
 }

@@ -1,22 +1,16 @@
-/** `constraint` blocks: limits that the gate holds. */
-import { didYouMean } from './did-you-mean.ts';
+/** `constraint` blocks of a workflow: limits of its own that the gate holds. */
+import { constraintAttributes, readConstraint, scopeOf } from './constraint.ts';
+import type { Constraint } from './constraint-kinds/kind.ts';
+import type { Known } from './known.ts';
 import type { Problems } from './problems.ts';
-import { block, optional, required, withDefault, type Section } from './schema.ts';
-import { bool, duration, numberOrText, text } from './value-types.ts';
-import type { Scope, WorkflowConfig } from './workflow.ts';
+import { block, optional, withDefault, type Section } from './schema.ts';
+import { bool, text } from './value-types.ts';
+import type { Scope } from './workflow.ts';
 
 export const constraintBlock = block({
-  doc: 'A limit on admissions. A request is admitted only when every limit has room for it.',
+  doc: 'A limit on admissions. A request is admitted only when every limit has room for it. Counted are executions of this workflow; `limit` blocks of the coordinator count over several.',
   attributes: {
-    kind: required(
-      text,
-      '`"concurrency"`: at most `value` open at once, those begun within `period` counted too. `"maxExecution"`: at most `value` begun in any window of length `period`.',
-    ),
-    value: required(numberOrText(1, 1_000_000), 'How many.'),
-    period: optional(
-      duration({ zero: true }),
-      'The window. `maxExecution` needs one; `concurrency` without one counts open executions alone.',
-    ),
+    ...constraintAttributes,
     scope: optional(
       text,
       'What is counted together: `"target"` (the default), `"node"`, `"node_type"`, `"datacenter"`, `"global"`, or `"label:NAME"` (all targets with the same value of that inventory label).',
@@ -25,61 +19,43 @@ export const constraintBlock = block({
   },
 });
 
-type Constraint = WorkflowConfig['definition']['constraints'][number];
+/** So many counts fit the gate's answers. */
+const MAX_CONSTRAINTS = 16;
 
-const KINDS = ['concurrency', 'maxExecution'] as const;
-const LATER = ['cooldown', 'maxUnavailable', 'maxIneffective'];
-const SCOPES = ['target', 'node', 'node_type', 'datacenter', 'global'] as const;
-
-export function constraintOf(section: Section<typeof constraintBlock>, problems: Problems): Constraint | null {
-  const { readable } = section;
-  const kind = kindOf(section, problems);
-  const scope = scopeOf(section, problems);
-  if (kind === 'maxExecution' && (readable.period === null || readable.period === 0)) {
-    const message = 'is missing, and maxExecution counts within one; write e.g. period = "1h"';
-    problems.error(section.given.get('period')?.place ?? section.place, `${section.path}.period`, message);
-    return null;
-  }
-  if (section.values === null || kind === null || scope === null) return null;
-  return { kind, value: section.values.value, percent: false, periodMs: section.values.period ?? 0, scope };
-}
-
-function kindOf(
-  { readable: { kind }, given, place, path }: Section<typeof constraintBlock>,
+export function constraintsOf(
+  sections: readonly Section<typeof constraintBlock>[],
   problems: Problems,
-): Constraint['kind'] | null {
-  if (kind === undefined) return null;
-  const known = KINDS.find((candidate) => candidate === kind);
-  if (known !== undefined) return known;
-  const at = given.get('kind')?.place ?? place;
-  if (kind === 'concurency') {
-    problems.warn(at, `${path}.kind`, 'concurency is taken as concurrency; write concurrency');
-    return 'concurrency';
-  }
-  const why = LATER.includes(kind)
-    ? `the kind ${kind} is not available in this version; write ${KINDS.join(' or ')}`
-    : `there is no kind ${JSON.stringify(kind)}${didYouMean(kind, KINDS)}`;
-  problems.error(at, `${path}.kind`, why);
-  return null;
+  known: Known,
+): readonly Constraint[] | null {
+  const extra = sections[MAX_CONSTRAINTS];
+  if (extra !== undefined)
+    problems.error(extra.place, extra.path, `is one constraint too many; write at most ${MAX_CONSTRAINTS}`);
+  const read = sections.map((section) => constraintOf(section, problems, known));
+  const good = read.filter((constraint) => constraint !== null);
+  return good.length === read.length ? good : null;
 }
 
-function scopeOf({ readable, given, place, path }: Section<typeof constraintBlock>, problems: Problems): Scope | null {
-  const { scope, is_global: isGlobal } = readable;
-  if (scope === undefined || isGlobal === undefined) return null;
-  if (isGlobal && scope !== null && scope !== 'global') {
-    problems.error(
-      given.get('is_global')?.place ?? place,
-      `${path}.is_global`,
-      `contradicts scope = ${JSON.stringify(scope)}; keep one of the two`,
-    );
+function constraintOf(section: Section<typeof constraintBlock>, problems: Problems, known: Known): Constraint | null {
+  const written = writtenScope(section, problems);
+  if (written === undefined) return null;
+  const read = readConstraint(section, { written, fallback: 'target' }, problems);
+  if (read === null) return null;
+  if (read.kind.needsInventory && known.hasInventory === false) {
+    const message = `${read.kind.name} is about the nodes that should exist, and the coordinator does not know them; write inventory = "..." in its configuration`;
+    problems.error(section.given.get('kind')?.place ?? section.place, `${section.path}.kind`, message);
     return null;
   }
-  if (isGlobal) return 'global';
-  const known = SCOPES.find((candidate) => candidate === (scope ?? 'target'));
-  if (known !== undefined) return known;
-  const label = /^label:([A-Za-z_][A-Za-z0-9_]*)$/.exec(scope ?? '')?.[1];
-  if (label !== undefined) return `label:${label}`;
-  const message = `there is no scope ${JSON.stringify(scope)}${didYouMean(scope ?? '', [...SCOPES, 'label:NAME'])}`;
-  problems.error(given.get('scope')?.place ?? place, `${path}.scope`, message);
-  return null;
+  return read.constraint;
+}
+
+function writtenScope(section: Section<typeof constraintBlock>, problems: Problems): Scope | null | undefined {
+  const { readable, given, place, path } = section;
+  const { scope, is_global: isGlobal } = readable;
+  if (isGlobal === undefined) return undefined;
+  if (!isGlobal) return scopeOf(section, scope, problems);
+  if (scope === undefined) return undefined;
+  if (scope === null || scope === 'global') return 'global';
+  const message = `contradicts scope = ${JSON.stringify(scope)}; keep one of the two`;
+  problems.error(given.get('is_global')?.place ?? place, `${path}.is_global`, message);
+  return undefined;
 }

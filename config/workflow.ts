@@ -10,8 +10,9 @@ import { block, many, one, withDefault, type Section } from './schema.ts';
 import { oneOrMore } from './value-collections.ts';
 import { taskQueueTarget, word } from './value-names.ts';
 import { anyText } from './value-types.ts';
-import { constraintBlock, constraintOf } from './workflow-constraints.ts';
+import { constraintBlock, constraintsOf } from './workflow-constraints.ts';
 import { inputBlock, inputOf } from './workflow-inputs.ts';
+import { modeAttributes, modeBlocks, overridesOf } from './workflow-mode.ts';
 import { checkReferences } from './workflow-references.ts';
 import { checkSteps, stepBlock, stepOf, undoBlock, verifyBlock } from './workflow-steps.ts';
 
@@ -97,9 +98,11 @@ export const workflowFile = block({
       { kind: 'node' },
       '"node"',
     ),
+    ...modeAttributes,
   },
   blocks: {
     constraint: many(constraintBlock),
+    ...modeBlocks,
     input: many(inputBlock),
     step: many(stepBlock),
     undo: many(undoBlock),
@@ -119,7 +122,8 @@ export function workflowOf(
 ): WorkflowConfig | null {
   const { blocks } = section;
   const before = problems.errors;
-  const constraints = everyOne(blocks.constraint.map((constraint) => constraintOf(constraint, problems)));
+  const constraints = constraintsOf(blocks.constraint, problems, known);
+  const modeOverrides = overridesOf(blocks.override, problems);
   const inputs = everyOne(blocks.input.map((input) => inputOf(input, problems)));
   checkSteps(section, problems, known);
   checkReferences(section, problems);
@@ -131,9 +135,10 @@ export function workflowOf(
   const failureSteps = everyOne((failure?.blocks.step ?? []).map(stepOf));
   const good =
     section.values !== null && failure?.values !== null && failureSteps !== null && problems.errors === before;
-  if (!good || constraints === null || inputs === null || steps === null || undo === null || section.values === null)
+  if (!good || constraints === null || modeOverrides === null || inputs === null || steps === null || undo === null)
     return null;
-  const { description, task_queue_target: taskQueueTarget } = section.values;
+  if (section.values === null) return null;
+  const { description, task_queue_target: taskQueueTarget, mode } = section.values;
   const onFailure = failure === undefined ? null : { notify: failure.values?.notify ?? [], steps: failureSteps };
   return {
     place: section.place,
@@ -142,10 +147,10 @@ export function workflowOf(
       description,
       taskQueueTarget,
       constraints,
-      mode: 'auto',
-      modeOverrides: [],
-      maxPending: 100,
-      approvalMs: 30 * 60_000,
+      mode,
+      modeOverrides,
+      maxPending: section.values.max_pending,
+      approvalMs: section.values.approve_within,
       inputs,
       steps,
       undo,

@@ -15,7 +15,7 @@ import {
 import type { Answer, Ask, LeaseRef } from '../workflows/gate/operations.ts';
 import { targetRef } from '../workflows/gate/summary.ts';
 import { shortDigestOf } from './digest.ts';
-import { announcement, definitionDigest, limitLabels } from './gate/definition-limits.ts';
+import type { Ruling } from './gate/ruling.ts';
 import { GateUnavailableError, type GateClient } from './gate/gate-client.ts';
 import { describeReason, toApiReason } from './gate/reasons.ts';
 import { checkRequest, episodeOf, readEvidence, type CheckedRequest, type Knowledge } from './request-check.ts';
@@ -26,6 +26,8 @@ export type AdmissionOptions = Knowledge & {
   readonly name: string;
   readonly domain: string;
   readonly gate: GateClient;
+  /** How a workflow's requests are ruled now. */
+  readonly ruling: (definition: WorkflowDefinition) => Ruling;
   readonly start: (input: ExecutionInput) => Promise<void>;
   readonly exists: (execution: string) => Promise<boolean>;
   readonly log: Logger;
@@ -58,13 +60,14 @@ export function createAdmission(options: AdmissionOptions): Admission {
 
 async function decide(options: AdmissionOptions, checked: CheckedRequest): Promise<Answer> {
   const { definition, target } = checked.plan;
+  const ruling = options.ruling(definition);
   const ask: Ask = {
     op: 'ask',
     id: `a:${shortDigestOf({ caller: checked.caller, request: checked.requestId })}`,
     at: checked.issuedAt,
     w: definition.name,
-    d: definitionDigest(definition),
-    t: targetRef(target, limitLabels(definition)),
+    d: ruling.digest,
+    t: targetRef(target, ruling.labels),
     p: checked.planDigest,
     eu: checked.evidence.validUntil,
     ...(checked.episode === null ? {} : { e: checked.episode }),
@@ -97,9 +100,10 @@ function noDecision(error: unknown): ApiFailure {
 async function announce(options: AdmissionOptions, definition: WorkflowDefinition | null): Promise<void> {
   if (definition === null) return;
   const now = Date.now();
-  const id = `d:${options.name.slice(0, 40)}:${definitionDigest(definition)}:${now}`;
+  const { digest, announcement } = options.ruling(definition);
+  const id = `d:${options.name.slice(0, 40)}:${digest}:${now}`;
   try {
-    await options.gate.submit(announcement(definition, options.name, id, now));
+    await options.gate.submit(announcement(options.name, id, now));
   } catch (error) {
     throw noDecision(error);
   }

@@ -66,6 +66,8 @@ type House = CoordinatorParts & {
   readonly gate: GateClient;
   readonly fleet: Fleet;
   readonly rules: Rules;
+  /** What is done at once when workflows, limits or windows changed. */
+  readonly changed: { announce: () => void };
   readonly identity: SvidSource | null;
 };
 
@@ -121,18 +123,19 @@ async function openHouse(
   });
   stack.defer(() => gate.close());
   let fleet: Fleet | null = null;
+  const changed = { announce: () => {} };
   const rules = stack.use(
     await watchRules({
       config,
       paths: parts.paths,
       log,
       onProblems: (file, errors) => measures.configProblems.set({ file }, errors),
-      onWorkflows: () => undefined,
+      onRules: () => changed.announce(),
       onInventory: (nodes) => fleet?.setInventory(nodes),
     }),
   );
   fleet = watchFleet({ temporal, agentsNamespace: config.temporal.agentsNamespace, inventory: rules.inventory(), log });
-  return { ...parts, config, measures, temporal, gate, fleet, rules, identity };
+  return { ...parts, config, measures, temporal, gate, fleet, rules, changed, identity };
 }
 
 async function openCourier({ config, identity, temporal, measures, log }: House): Promise<Courier> {
@@ -158,6 +161,7 @@ const admissionOf = (
     fleet,
     access: rules.access,
     workflow: rules.definition,
+    ruling: rules.ruling,
     workflowNames: () => rules.definitions().map((definition) => definition.name),
     start: async (input) => {
       await drills?.beforeStart?.(input.execution);
@@ -198,13 +202,14 @@ async function startWorkers(house: House, courier: Courier, sources: SourcePool)
   });
 }
 
-function keepAnnounced({ log }: House, admission: Admission): () => void {
+function keepAnnounced({ log, changed }: House, admission: Admission): () => void {
   const announce = (): void => {
     admission
       .announce()
       .catch((error: unknown) => log.warn({ error }, 'definitions were not announced to the gate; trying again'));
   };
   announce();
+  changed.announce = announce;
   const timer = setInterval(announce, ANNOUNCE_MS);
   return () => clearInterval(timer);
 }

@@ -12,12 +12,15 @@ import { ACTION_ARGUMENTS } from '../workflows/action-arguments.ts';
 import type { ApiStatus } from '../workflows/api.ts';
 import type { WorkflowDefinition } from '../workflows/contract.ts';
 import { TYPESCRIPT_WORKFLOWS } from '../workflows/typescript-workflows.ts';
+import { createRulings, type Ruling } from './gate/ruling.ts';
 
 export type Rules = AsyncDisposable & {
   readonly access: () => AccessConfig;
   readonly notify: () => readonly NotifyConfig[];
   readonly definition: (name: string) => WorkflowDefinition | null;
   readonly definitions: () => readonly WorkflowDefinition[];
+  /** How requests for this workflow are ruled now: by its own limits and mode, and the fleet-wide limits that cover it. */
+  readonly ruling: (definition: WorkflowDefinition) => Ruling;
   readonly inventory: () => readonly InventoryNode[];
   readonly status: () => ApiStatus['config'];
   readonly warnings: () => readonly string[];
@@ -27,11 +30,12 @@ export type Rules = AsyncDisposable & {
 
 export type RulesOptions = {
   readonly config: CoordinatorConfig;
-  /** The coordinator's own files: their access rules and notify blocks are read again, the rest needs a restart. */
+  /** The coordinator's own files: their access rules, limits and notify blocks are read again, the rest needs a restart. */
   readonly paths: readonly string[];
   readonly log: Logger;
   readonly onProblems: (file: string, errors: number) => void;
-  readonly onWorkflows: () => void;
+  /** Workflows, fleet-wide limits or windows changed. */
+  readonly onRules: () => void;
   readonly onInventory: (nodes: readonly InventoryNode[]) => void;
 };
 
@@ -41,7 +45,11 @@ export const knownToWorkflows = (config: CoordinatorConfig | null): Known => ({
   typescriptWorkflows: TYPESCRIPT_WORKFLOWS,
   ...(config === null
     ? {}
-    : { sources: config.sources.map(sourceAddress), notify: config.notify.map((one) => one.name) }),
+    : {
+        sources: config.sources.map(sourceAddress),
+        notify: config.notify.map((one) => one.name),
+        hasInventory: config.inventory !== null,
+      }),
 });
 
 /** @throws ConfigError when the workflows or the inventory cannot be read at start. */
@@ -77,14 +85,14 @@ export async function watchRules(options: RulesOptions): Promise<Rules> {
         : await follow(
             'configuration',
             options.paths,
-            () => loadCoordinator(options.paths),
-            () => undefined,
+            () => loadCoordinator(options.paths, knownToWorkflows(null)),
+            options.onRules,
           );
     const workflows = await follow<readonly WorkflowConfig[]>(
       'workflows',
       [config.workflowsDir],
       () => loadWorkflows(config.workflowsDir, knownToWorkflows(config)),
-      options.onWorkflows,
+      options.onRules,
     );
     const { inventory: file } = config;
     const inventory =
@@ -99,6 +107,10 @@ export async function watchRules(options: RulesOptions): Promise<Rules> {
       notify: () => own?.current().notify ?? config.notify,
       definition: (name) => workflows.current().find((one) => one.definition.name === name)?.definition ?? null,
       definitions: () => workflows.current().map((one) => one.definition),
+      ruling: createRulings(() => ({
+        workflows: workflows.current(),
+        limits: own?.current().limits ?? config.limits,
+      })),
       inventory: () => inventory?.current() ?? [],
       status: () => ({ files: watched.flatMap((one) => fileStatus(one.status())) }),
       warnings: () =>

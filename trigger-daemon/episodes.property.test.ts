@@ -76,6 +76,7 @@ const trigger = (forMs: number, maxSeries: number, againMs: number | null): Trig
   volatileLabels: [],
   gapMs: 30_000,
   againMs,
+  waitMs: 0,
 });
 
 /** Runs a life and checks every effect against a model that knows only what was seen and heard. */

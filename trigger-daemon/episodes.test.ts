@@ -24,6 +24,7 @@ const base: TriggerConfig = {
   volatileLabels: ['pod'],
   gapMs: 30_000,
   againMs: null,
+  waitMs: 0,
 };
 
 /** Drives the core as a daemon would, by a clock of its own. */

@@ -1,4 +1,4 @@
-# error: 5:1 is missing; write value =
+# error: 5:1 is missing; write e.g. value = 1
 step "s" {
   action = "ping"
 }

@@ -35,6 +35,7 @@ export const webWedged: TriggerConfig = {
   volatileLabels: ['instance'],
   gapMs: 30_000,
   againMs: null,
+  waitMs: 0,
 };
 
 const daemonConfig = (name: string): TriggerDaemonConfig => ({

@@ -1,0 +1,12 @@
+import type { ConstraintKind } from './kind.ts';
+
+export const maxIneffective: ConstraintKind = {
+  name: 'maxIneffective',
+  doc: '`"maxIneffective"`: after `value` executions in a row that failed or did not help, none until a person resumes it; it has no `period`.',
+  value: 'count',
+  period: 'none',
+  scope: null,
+  notBy: [],
+  needsInventory: false,
+  notFleetWide: 'it judges one remedy by its own results; write it as a constraint in the file of that workflow',
+};

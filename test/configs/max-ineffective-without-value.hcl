@@ -1,0 +1,7 @@
+# error: 5:1 is missing; write e.g. value = 1
+step "s" {
+  action = "ping"
+}
+constraint {
+  kind = "maxIneffective"
+}

@@ -1,0 +1,9 @@
+# loads
+grant_key = "grant.key"
+temporal { address = "127.0.0.1:7233" }
+identity {
+  certificate = "svid.pem"
+  key         = "svid.key"
+  bundle      = "bundle.pem"
+}
+server_config {}
