@@ -32,7 +32,9 @@ const PERMIT_WAIT_MS = 5_000;
 /** A step waits this long for a refusal that may pass: a pause lifted, a busy node free, an agent back. */
 const PATIENCE_MS: Readonly<Partial<Record<PermitRefusal, number>>> = {
   paused: 10 * 60_000,
+  window: 10 * 60_000,
   node_busy: 10 * 60_000,
+  node_limit: 10 * 60_000,
   no_agent: 30_000,
 };
 
@@ -230,7 +232,7 @@ function endedBy(record: StepRecord): RemedyEnded {
   if (result.status === 'no_permit') {
     if (result.code === 'no_fault')
       return new RemedyEnded('no_fault', 'the fault was gone before anything was changed');
-    if (result.code === 'paused') return new RemedyEnded('cancelled', message);
+    if (result.code === 'paused' || result.code === 'window') return new RemedyEnded('cancelled', message);
     const expired = result.code === 'stale_evidence' || result.code === 'too_late' || result.code === 'no_lease';
     return new RemedyEnded(expired ? 'expired' : 'failed', message);
   }

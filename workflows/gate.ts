@@ -27,14 +27,20 @@ import {
   type GateSummary,
   type LeaseRef,
   type LeaseSummary,
+  type LimitSummary,
+  type TargetRef,
+  type WaitingSummary,
 } from './gate/operations.ts';
 import { fromSnapshot, toSnapshot, type Snapshot } from './gate/snapshot.ts';
 import { emptyState, type GateState, type Lease } from './gate/state.ts';
-import { summarizeGate, summarizeLease } from './gate/summary.ts';
+import { explain, summarizeGate, summarizeLease, summarizeWaiting } from './gate/summary.ts';
 
 export const exchange = defineUpdate<BatchAnswer, [Batch]>('exchange');
 export const gateSummary = defineQuery<GateSummary>('summary');
 export const gateLeases = defineQuery<LeaseSummary[]>('leases');
+export const gateWaiting = defineQuery<WaitingSummary[]>('waiting');
+/** Every limit of a workflow as it stands for a target, and what holds it. */
+export const gateExplain = defineQuery<LimitSummary[], [{ readonly w: string; readonly t: TargetRef }]>('explain');
 
 /** Fresh: made by setup. Snapshot: carried over from the run before. Anything else never decides. */
 export type GateInput = { readonly domain: string; readonly fresh: true } | { readonly snapshot: Snapshot };
@@ -80,6 +86,8 @@ export async function gate(input: GateInput): Promise<void> {
     { validator: checkBatch },
   );
   setHandler(gateSummary, () => summarizeGate(state, workflowInfo().historyLength));
+  setHandler(gateWaiting, () => [...state.waiting.values()].map(summarizeWaiting));
+  setHandler(gateExplain, ({ w, t }) => explain(state, w, t));
   setHandler(gateLeases, () => [...state.leases.values()].map(summarizeLease));
 
   const { runId } = proxyLocalActivities<Pick<GateActivities, 'runId'>>({ startToCloseTimeout: '5s' });

@@ -3,15 +3,25 @@
  * operations in the same order always give the same answers, so a gate's history replays to the same state.
  */
 import { ask } from './ask.ts';
-import { definitions } from './definitions.ts';
+import { definitions, trimStarts } from './definitions.ts';
 import { resolved, seen, trimEpisodes } from './episodes.ts';
 import { free, permit, release, result, started } from './leases.ts';
 import { REMEMBER_MS, type Answer, type Operation } from './operations.ts';
 import { pause, resume } from './pauses.ts';
+import { trimRehearsals } from './rehearsal.ts';
 import type { GateState } from './state.ts';
+import { approve, deny, leave, trimWaiting } from './waiting.ts';
+import { addWindow, removeWindow, trimWindows } from './windows.ts';
 
 /** Applied twice they change nothing more and answer the same, so their answers need not be kept. */
-const REPEATABLE: ReadonlySet<Operation['op']> = new Set(['started', 'result', 'release', 'definitions']);
+const REPEATABLE: ReadonlySet<Operation['op']> = new Set([
+  'started',
+  'result',
+  'release',
+  'definitions',
+  'fleet',
+  'leave',
+]);
 
 /** Answers beyond this many are forgotten early; the floor then refuses operations as old as those. */
 const MAX_REMEMBERED = 20_000;
@@ -58,6 +68,18 @@ function decide(state: GateState, operation: Operation, nonce: () => string): An
       return resume(state, operation);
     case 'definitions':
       return definitions(state, operation);
+    case 'approve':
+      return approve(state, operation);
+    case 'deny':
+      return deny(state, operation);
+    case 'leave':
+      return leave(state, operation);
+    case 'window':
+      return addWindow(state, operation);
+    case 'unwindow':
+      return removeWindow(state, operation);
+    case 'fleet':
+      return state.fleet.report(operation, state.now);
     case 'adopt':
       state.epoch = Math.max(state.epoch, operation.e ?? 0) + 1;
       state.next = 1;
@@ -70,7 +92,7 @@ function decide(state: GateState, operation: Operation, nonce: () => string): An
 /** Nothing is decided twice; the same id with another plan is somebody's mistake, not a retry. */
 function repeat(answer: Answer, plan: string | null, operation: Operation): Answer {
   if (operation.op === 'ask' && plan !== operation.p) return { a: 'reused' };
-  if (answer.a === 'admitted' || answer.a === 'refused') return { ...answer, known: true };
+  if (answer.a === 'admitted' || answer.a === 'refused' || answer.a === 'shadow') return { ...answer, known: true };
   return answer;
 }
 
@@ -88,7 +110,12 @@ export function trim(state: GateState): void {
     state.floor = Math.max(state.floor, old ? 0 : entry.at);
   }
   for (const [id, held] of state.pauses) if (held.until !== null && held.until <= state.now) state.pauses.delete(id);
-  for (const counts of state.counts.values()) counts.trim(state.now);
+  trimWindows(state);
+  trimRehearsals(state);
+  trimWaiting(state);
+  state.real.trim(state.now);
+  state.virtual.trim(state.now);
+  trimStarts(state);
   trimEpisodes(state);
 }
 

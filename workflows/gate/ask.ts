@@ -1,33 +1,79 @@
-/** Admission: one request against its episode and all its limits, in one step (docs/protocol.md §2.3, §3, §4.1). */
-import { observe } from './episodes.ts';
-import { countsOf, limitsOf } from './definitions.ts';
-import { DEFINITION_MS, START_MS, type Answer, type Ask, type ReasonRef, type TargetRef } from './operations.ts';
-import { leaseKey, type Episode, type GateState, type Lease, type PauseHeld } from './state.ts';
+/** Admission: one request against its episode and all its limits, in one step (docs/protocol.md §2.3, §3, §4.1, §7). */
+import { modeFor } from './definitions.ts';
+import { observe, saidResolved } from './episodes.ts';
+import { judge, type Judgement } from './judge.ts';
+import { DEFINITION_MS, START_MS, type Answer, type Ask, type TargetRef } from './operations.ts';
+import { rehearse } from './rehearsal.ts';
+import {
+  leaseKey,
+  type Episode,
+  type GateState,
+  type KnownDefinition,
+  type Lease,
+  type PauseHeld,
+  type Ruling,
+  type Waiting,
+} from './state.ts';
+import {
+  awaitApproval,
+  awaitResume,
+  awaitRoom,
+  enter,
+  leaveFor,
+  mayWait,
+  overFor,
+  pendingOf,
+  reasonsOf,
+} from './waiting.ts';
 
-/** So many reasons fit an answer; further ones are only counted. */
-const MAX_REASONS = 3;
+/** One ask and what it meets. */
+type Case = {
+  readonly operation: Ask;
+  readonly definition: KnownDefinition;
+  readonly ruling: Ruling;
+  readonly episode: Episode | null;
+  /** It waits already. */
+  readonly waiting: Waiting | null;
+};
 
 /** Answers that decide nothing (`unknown_definition`) are not remembered by the caller; all others are. */
 export function ask(state: GateState, operation: Ask): Answer {
   const definition = state.definitions.get(operation.w)?.get(operation.d);
-  if (definition === undefined || definition.announcedAt + DEFINITION_MS < state.now)
+  const ruling = state.rulings.get(operation.w);
+  if (definition === undefined || ruling === undefined || definition.announcedAt + DEFINITION_MS < state.now)
     return { a: 'unknown_definition' };
+  if (operation.rq !== undefined) return askAgain(state, operation, operation.rq, definition, ruling);
   const episode = operation.e === undefined || operation.dry ? null : observe(state, operation.e, operation.eu);
-  const before = episode === null ? null : alreadyAdmitted(state, episode, operation);
+  const before = episode === null ? null : alreadyDecided(state, episode, operation);
   if (before !== null) return before;
   if (operation.eu < state.now) return { a: 'stale_evidence' };
   const pause = pauseOver(state, operation.w, operation.t);
   if (pause !== null) return { a: 'paused', pause: pause.id, why: pause.why.slice(0, 80) };
-  const changing = definition.changing && operation.dry !== true;
-  const reasons = reasonsAgainst(state, operation, changing);
-  if (reasons.length > 0) {
-    const more = reasons.length - MAX_REASONS;
-    return { a: 'refused', r: reasons.slice(0, MAX_REASONS), ...(more > 0 ? { more } : {}) };
-  }
-  return admit(state, operation, episode, changing);
+  return decide(state, { operation, definition, ruling, episode, waiting: null });
 }
 
-function alreadyAdmitted(state: GateState, episode: Episode, operation: Ask): Answer | null {
+/** For a request that waits: nobody sees the fault by asking again, so what was seen elsewhere counts alone. */
+function askAgain(state: GateState, operation: Ask, rq: string, definition: KnownDefinition, ruling: Ruling): Answer {
+  const waiting = state.waiting.get(rq);
+  const episode = operation.e === undefined ? null : (state.episodes.get(operation.e.id) ?? null);
+  const end = (answer: Answer): Answer => {
+    leaveFor(state, rq);
+    return answer;
+  };
+  const over = overFor(state, operation, waiting);
+  if (over !== null) return end(over);
+  const before = episode === null ? null : alreadyDecided(state, episode, operation);
+  if (before !== null) return before.a === 'pending' ? before : end(before);
+  if (episode !== null && saidResolved(episode, state.now)) return end({ a: 'ended', c: 'no_fault' });
+  if (Math.max(operation.eu, episode?.evidenceUntil ?? 0) < state.now) return end({ a: 'ended', c: 'stale_evidence' });
+  if (waiting !== undefined && pauseOver(state, operation.w, operation.t) !== null) return awaitResume(state, waiting);
+  const answer = decide(state, { operation, definition, ruling, episode, waiting: waiting ?? null });
+  return answer.a === 'pending' ? answer : end(answer);
+}
+
+function alreadyDecided(state: GateState, episode: Episode, operation: Ask): Answer | null {
+  const waiting = episode.waiting === null ? undefined : state.waiting.get(episode.waiting);
+  if (waiting !== undefined && waiting.rq !== operation.rq) return { ...pendingOf(waiting, []), same: true };
   if (episode.lease === null) return null;
   const lease = state.leases.get(leaseKey(episode.lease));
   const mayTryAgain = lease === undefined && episode.again !== null && episode.admittedAt + episode.again <= state.now;
@@ -41,59 +87,100 @@ function alreadyAdmitted(state: GateState, episode: Episode, operation: Ask): An
   };
 }
 
-/** Every limit in the way. `maxUnavailable` and the rest join here, one kind each. */
-function reasonsAgainst(state: GateState, operation: Ask, changing: boolean): ReasonRef[] {
-  const counts = countsOf(state, operation.w);
-  const reasons: ReasonRef[] = [];
-  for (const limit of limitsOf(state, operation.w)) {
-    const reason = counts.check(limit, operation.t, state.now);
-    if (reason !== null) reasons.push(reason);
-  }
-  if (changing && operation.t.k === 'n' && state.nodes.has(operation.t.n ?? '')) {
-    reasons.push(['node', `n:${operation.t.n}`, 1, 1, null]);
-  }
-  return reasons;
+function decide(state: GateState, one: Case): Answer {
+  const { operation, definition, ruling, waiting } = one;
+  const mode = modeFor(state, operation.w, operation.t);
+  if (mode === 'shadow' && operation.dry !== true) return rehearse(state, operation, definition, ruling, one.episode);
+  if (mode === 'ask' && operation.dry !== true && waiting?.approvedBy == null) return forApproval(state, one);
+  const judged = judge(state, {
+    workflow: operation.w,
+    target: operation.t,
+    changing: definition.changing && operation.dry !== true,
+    waiting,
+    rehearsal: false,
+    glass: waiting?.glass === true,
+  });
+  if (judged.against.length === 0) return admit(state, one, judged);
+  if (!mayWait(state, operation, judged.against)) return refuse(ruling, judged);
+  const entered = enter(state, operation, ruling, operation.wt ?? 0);
+  if (entered === null) return { ...refuse(ruling, judged), full: true };
+  entered.until = Math.max(entered.until, operation.wt ?? 0);
+  return awaitRoom(state, entered, judged.against);
 }
 
-function admit(state: GateState, operation: Ask, episode: Episode | null, changing: boolean): Answer {
-  const lease: Lease = {
+const refuse = (ruling: Ruling, judged: Judgement): Extract<Answer, { a: 'refused' }> => ({
+  a: 'refused',
+  ...reasonsOf(judged.against),
+  v: ruling.version,
+});
+
+function forApproval(state: GateState, { operation, ruling }: Case): Answer {
+  const entered = enter(state, operation, ruling, state.now + ruling.approvalMs);
+  return entered === null ? { a: 'refused', r: [], v: ruling.version, full: true } : awaitApproval(state, entered);
+}
+
+function admit(state: GateState, { operation, definition, ruling, episode, waiting }: Case, judged: Judgement): Answer {
+  const lease = take(state, {
     ref: [state.epoch, state.next],
+    operation,
+    changing: definition.changing,
+    glass: waiting?.glass === true,
+  });
+  if (episode !== null) {
+    episode.lease = lease.ref;
+    episode.admittedAt = state.now;
+  }
+  return { a: 'admitted', l: lease.ref, sb: lease.startBy, v: ruling.version, n: judged.counted };
+}
+
+type Taken = {
+  readonly ref: Lease['ref'];
+  readonly operation: Ask;
+  readonly changing: boolean;
+  readonly glass: boolean;
+};
+
+/** Makes the lease and takes all its limits. */
+export function take(state: GateState, { ref, operation, changing, glass }: Taken): Lease {
+  const lease: Lease = {
+    ref,
     ask: operation.id,
     workflow: operation.w,
     target: operation.t,
     plan: operation.p,
-    episode: episode?.id ?? null,
+    episode: operation.dry === true ? null : (operation.e?.id ?? null),
     admittedAt: state.now,
     startBy: state.now + START_MS,
     evidenceUntil: operation.eu,
     dry: operation.dry === true,
+    glass,
     started: false,
     permitted: false,
     changed: false,
     orphaned: false,
     stepNodes: new Map(),
     unsettled: new Map(),
-    nodes: new Set(),
+    nodes: new Map(),
     looked: state.now,
   };
-  state.next += 1;
-  state.leases.set(leaseKey(lease.ref), lease);
-  if (!lease.dry) countsOf(state, operation.w).admitted(operation.t, state.now);
-  if (changing && operation.t.k === 'n' && operation.t.n !== undefined) holdNode(state, lease, operation.t.n);
-  if (episode !== null) {
-    episode.lease = lease.ref;
-    episode.admittedAt = state.now;
-  }
-  return { a: 'admitted', l: lease.ref, sb: lease.startBy };
+  state.next = Math.max(state.next, ref[1] + 1);
+  state.leases.set(leaseKey(ref), lease);
+  if (lease.dry) return lease;
+  const groups = state.rulings.get(lease.workflow)?.groups ?? [];
+  state.real.open(lease.workflow, groups, { target: lease.target, at: state.now });
+  if (changing && lease.target.k === 'n' && lease.target.n !== undefined)
+    holdNode(state, lease, lease.target.n, lease.target);
+  return lease;
 }
 
 /** Takes the implicit limit, one changing execution per node; false when another lease holds it. */
-export function holdNode(state: GateState, lease: Lease, node: string): boolean {
+export function holdNode(state: GateState, lease: Lease, node: string, target: TargetRef): boolean {
   const key = leaseKey(lease.ref);
-  const holder = state.nodes.get(node);
+  const holder = state.real.nodes.get(node);
   if (holder !== undefined && holder !== key) return false;
-  state.nodes.set(node, key);
-  lease.nodes.add(node);
+  if (lease.nodes.has(node)) return true;
+  state.real.hold(node, key, target, state.fleet);
+  lease.nodes.set(node, { at: state.now, target });
   return true;
 }
 

@@ -27,6 +27,8 @@ function open(state: GateState, ref: EpisodeRef, evidenceUntil: number): Episode
     observers: new Map([[ref.ob, state.now]]),
     lease: null,
     admittedAt: 0,
+    waiting: null,
+    rehearsed: false,
   };
   state.episodes.set(ref.id, made);
   return made;

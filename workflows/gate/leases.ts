@@ -1,6 +1,9 @@
 /** Leases after admission: permits, proof, release (docs/protocol.md §4.4, §5.2, §6). A hold ends on proof, never on a timer. */
 import { holdNode, pauseOver } from './ask.ts';
-import { countsOf } from './definitions.ts';
+import type { Start } from './counts.ts';
+import { verdictOf } from './judge.ts';
+import { noteOutcome } from './breakers.ts';
+import { countedOf } from './definitions.ts';
 import { forgetAdmission, saidResolved } from './episodes.ts';
 import {
   BEGIN_MS,
@@ -11,7 +14,9 @@ import {
   type Release,
   type Result,
   type Started,
+  type TargetRef,
 } from './operations.ts';
+import { windowsOver } from './windows.ts';
 import { leaseKey, type GateState, type Lease, type PermitHeld } from './state.ts';
 
 const permitKey = (step: string, attempt: number): string => `${step}/${attempt}`;
@@ -33,8 +38,8 @@ export function permit(state: GateState, operation: Permit, nonce: string): Answ
   const refusal = refusePermit(state, lease, operation);
   if (refusal !== null) return refusal;
   if (operation.ch === true && !lease.dry) {
-    if (!holdNode(state, lease, operation.n))
-      return { a: 'no_permit', c: 'node_busy', why: state.nodes.get(operation.n) ?? '' };
+    const busy = takeNode(state, lease, operation);
+    if (busy !== null) return busy;
     lease.changed = true;
   }
   const beginBy = state.now + BEGIN_MS;
@@ -46,6 +51,38 @@ export function permit(state: GateState, operation: Permit, nonce: string): Answ
   const held: PermitHeld = { step, attempt, node, beginBy, busyUntil, nonce, givenAt: state.now };
   lease.unsettled.set(permitKey(step, attempt), held);
   return permitOf(held);
+}
+
+/** The node of the first changing step is held until the lease ends; one that was not admitted meets its own limits now. */
+function takeNode(state: GateState, lease: Lease, operation: Permit): Answer | null {
+  const { n: node } = operation;
+  if (lease.nodes.has(node)) return null;
+  const target: TargetRef = node === lease.target.n ? lease.target : { ...operation.t, k: 'n', n: node };
+  const foreign = node !== lease.target.n;
+  const limit = foreign && operation.undo !== true ? nodeLimitAgainst(state, lease, target) : null;
+  if (limit !== null) return { a: 'no_permit', c: 'node_limit', why: limit };
+  if (!holdNode(state, lease, node, target))
+    return { a: 'no_permit', c: 'node_busy', why: state.real.nodes.get(node) ?? '' };
+  const groups = state.rulings.get(lease.workflow)?.groups ?? [];
+  if (foreign) state.real.open(lease.workflow, groups, { target, at: state.now, node: true });
+  return null;
+}
+
+/** Limits per node, and health floors, of a node that a shared queue chose. */
+function nodeLimitAgainst(state: GateState, lease: Lease, target: TargetRef): string | null {
+  const question = {
+    workflow: lease.workflow,
+    target,
+    changing: true,
+    waiting: null,
+    rehearsal: false,
+    glass: lease.glass,
+  };
+  for (const limit of state.rulings.get(lease.workflow)?.limits ?? []) {
+    if (limit.s !== 'node' && limit.k !== 'u') continue;
+    if (verdictOf(state, question, limit).full) return `${limit.k} ${limit.s}`;
+  }
+  return null;
 }
 
 const permitOf = (held: PermitHeld): Answer => ({
@@ -60,6 +97,7 @@ function refusePermit(state: GateState, lease: Lease, operation: Permit): Answer
   if (lease.plan !== operation.p) return { a: 'no_permit', c: 'plan_differs' };
   const pause = operation.undo === true ? null : pauseOver(state, lease.workflow, { ...lease.target, n: operation.n });
   if (pause !== null) return { a: 'no_permit', c: 'paused', why: pause.why.slice(0, 80) };
+  if (windowAgainst(state, lease, operation)) return { a: 'no_permit', c: 'window' };
   const fixed = lease.stepNodes.get(operation.s);
   if (fixed !== undefined && fixed !== operation.n) return { a: 'no_permit', c: 'other_node', why: fixed };
   for (const held of lease.unsettled.values()) {
@@ -69,6 +107,13 @@ function refusePermit(state: GateState, lease: Lease, operation: Permit): Answer
   }
   return refuseForEvidence(state, lease, operation);
 }
+
+/** A closed maintenance window stops changes like a pause does; whoever broke the glass passes. */
+const windowAgainst = (state: GateState, lease: Lease, operation: Permit): boolean =>
+  operation.ch === true &&
+  operation.undo !== true &&
+  !lease.glass &&
+  windowsOver(state, lease.workflow, { ...lease.target, ...operation.t, n: operation.n }).length > 0;
 
 /** Fresh evidence is needed to begin, not to finish. */
 function refuseForEvidence(state: GateState, lease: Lease, operation: Permit): Answer | null {
@@ -95,7 +140,8 @@ export function result(state: GateState, operation: Result): Answer {
 
 export function release(state: GateState, operation: Release): Answer {
   const lease = state.leases.get(leaseKey(operation.l));
-  if (lease === undefined) return { a: 'ok' };
+  if (lease === undefined || lease.orphaned) return { a: 'ok', ...(lease === undefined ? {} : { held: true }) };
+  noteOutcome(state, lease, operation.o);
   if (lease.unsettled.size > 0) {
     lease.orphaned = true;
     return { a: 'ok', held: true };
@@ -118,10 +164,13 @@ export function swept(state: GateState, finding: SweepFinding): void {
   const lease = state.leases.get(leaseKey(finding.lease));
   if (lease === undefined) return;
   lease.looked = state.now;
+  state.opening?.delete(leaseKey(finding.lease));
   if (finding.execution === 'running') {
     lease.started = true;
     return;
   }
+  // It ended, or was lost, without a word of how: it did not help.
+  if (lease.permitted && !lease.orphaned) noteOutcome(state, lease, 'failed');
   if (lease.unsettled.size > 0) {
     lease.orphaned = true;
     return;
@@ -135,8 +184,20 @@ export function swept(state: GateState, finding: SweepFinding): void {
 function end(state: GateState, lease: Lease): void {
   const key = leaseKey(lease.ref);
   state.leases.delete(key);
-  for (const node of lease.nodes) if (state.nodes.get(node) === key) state.nodes.delete(node);
+  state.opening?.delete(key);
+  for (const node of lease.nodes.keys()) state.real.letGo(node, key, state.fleet);
   if (lease.dry) return;
-  countsOf(state, lease.workflow).ended(lease.target, lease.admittedAt, lease.permitted);
+  const groups = state.rulings.get(lease.workflow)?.groups ?? [];
+  const ended = lease.permitted ? state.now : null;
+  for (const counted of countedOf(lease)) {
+    state.real.close(lease.workflow, groups, counted, ended);
+    if (ended !== null) keepStart(state, lease.workflow, { ...counted, end: ended });
+  }
   if (!lease.permitted) forgetAdmission(state, lease);
+}
+
+function keepStart(state: GateState, workflow: string, start: Start): void {
+  const known = state.starts.get(workflow);
+  if (known === undefined) state.starts.set(workflow, [start]);
+  else known.push(start);
 }

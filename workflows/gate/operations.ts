@@ -21,6 +21,8 @@ export const START_MS = 15_000;
 export const BEGIN_MS = 15_000;
 /** Definitions announced within this time count; the strictest of them holds. */
 export const DEFINITION_MS = 5 * 60_000;
+/** A request that waits and is not asked again for so long after its time is dropped: whoever asked for it is gone. */
+export const WAITER_GRACE_MS = 60_000;
 
 type Common = {
   /** Made by who sends it; the same for every retry. */
@@ -85,6 +87,8 @@ export type Permit = Common & {
   readonly a: number;
   /** The node that is to act. */
   readonly n: string;
+  /** That node's place and labels, when it is not the lease's target: its limits are taken then. */
+  readonly t?: TargetRef;
   /** Timeout and kill grace: how long after begin-by the host may still be busy with it. */
   readonly busy: number;
   readonly ch?: true;
@@ -341,6 +345,8 @@ export type GateSummary = {
   readonly episodes: number;
   readonly remembered: number;
   readonly quarantine: string | null;
+  /** Leases still to be looked at before a gate that took over opens; null: it is open. */
+  readonly opening: number | null;
   readonly pauses: readonly {
     readonly id: string;
     readonly scope: PauseScope;

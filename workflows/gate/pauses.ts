@@ -26,8 +26,9 @@ export function pause(state: GateState, operation: Pause): Answer {
   return { a: 'ok', perms: outstanding.slice(0, MAX_LISTED) };
 }
 
-/** Lifts one pause by its id, so that nobody lifts another's by accident. */
+/** Lifts one pause, or closes one breaker, by its id, so that nobody lifts another's by accident. */
 export function resume(state: GateState, operation: Resume): Answer {
   state.pauses.delete(operation.pause);
+  state.breakers.delete(operation.pause);
   return { a: 'ok' };
 }

@@ -2,9 +2,32 @@
  * The gate's state as it is carried into its next run: compact tuples, repeated words once in a table, so that ten thousand leases stay
  * under 1 MiB. Counters are not carried: they are counted anew from leases and kept starts.
  */
-import { countsOf } from './definitions.ts';
-import { START_MS, type Answer, type LeaseRef, type LimitRef, type PauseScope, type TargetRef } from './operations.ts';
-import { emptyState, leaseKey, type GateState, type Lease } from './state.ts';
+import type { Mode } from '../contract.ts';
+import type { Start } from './counts.ts';
+import { countedOf, rule } from './definitions.ts';
+import type { CarriedFleet } from './fleet.ts';
+import {
+  START_MS,
+  type Answer,
+  type LeaseRef,
+  type LimitRef,
+  type ModeRef,
+  type PauseScope,
+  type TargetRef,
+} from './operations.ts';
+import { openRehearsal } from './rehearsal.ts';
+import {
+  emptyState,
+  leaseKey,
+  type Breaker,
+  type GateState,
+  type Lease,
+  type NodeHeld,
+  type VirtualLease,
+  type Waiting,
+  type WindowHeld,
+} from './state.ts';
+import { restoreWaiting } from './waiting.ts';
 
 type TargetTuple = readonly [k: TargetRef['k'], n: string | 0, y: number, c: number, l: TargetRef['l'] | 0];
 type PermitTuple = readonly [
@@ -29,8 +52,8 @@ type LeaseTuple = readonly [
   flags: number,
   stepNodes: readonly (readonly [string, string])[] | 0,
   unsettled: readonly PermitTuple[] | 0,
-  /** 1: exactly its own target. */
-  nodes: readonly string[] | 0 | 1,
+  /** 1: exactly its own target, from its admission. */
+  nodes: readonly (readonly [node: string, at: number, target: TargetTuple])[] | 0 | 1,
   /** Only while its execution is not known to have started: then nothing can forget it any more. */
   ask: string | 0,
 ];
@@ -44,6 +67,21 @@ type EpisodeTuple = readonly [
   observers: readonly (readonly [string, number])[],
   lease: LeaseRef | null,
   admittedAt: number,
+  waiting: string | 0,
+  rehearsed: 0 | 1,
+];
+type DefinitionTuple = readonly [
+  workflow: string,
+  digest: string,
+  limits: readonly LimitRef[],
+  changing: boolean,
+  announcedAt: number,
+  mode: Mode,
+  overrides: readonly ModeRef[],
+  maxPending: number,
+  approvalMs: number,
+  durationMs: number,
+  by: readonly (readonly [string, number])[],
 ];
 
 export type Snapshot = {
@@ -56,20 +94,30 @@ export type Snapshot = {
   readonly quarantine: string | null;
   readonly words: readonly string[];
   readonly leases: readonly LeaseTuple[];
-  readonly starts: readonly (readonly [workflow: number, at: number, target: TargetTuple])[];
+  /** `end` is milliseconds after `at`; 1 at the end: counted for limits per node alone. */
+  readonly starts: readonly (readonly [workflow: number, at: number, target: TargetTuple, end: number, node: 0 | 1])[];
   readonly episodes: readonly EpisodeTuple[];
-  readonly definitions: readonly (readonly [string, string, readonly LimitRef[], boolean, number])[];
+  readonly definitions: readonly DefinitionTuple[];
+  /** The limits that hold and their version: what a reader of the journal needs to understand the counts in answers. */
+  readonly rulings: readonly (readonly [workflow: string, version: number, limits: readonly LimitRef[]])[];
   readonly pauses: readonly (readonly [string, PauseScope, string, string, number, number | null])[];
   readonly remembered: readonly (readonly [string, number, string | null, Answer])[];
+  readonly windows: readonly WindowHeld[];
+  readonly breakers: readonly Breaker[];
+  readonly waiting: readonly Waiting[];
+  readonly rehearsals: readonly VirtualLease[];
+  readonly serial: number;
+  readonly fleet: CarriedFleet | null;
+  readonly folds: number;
 };
 
-const FLAGS = ['dry', 'started', 'permitted', 'changed', 'orphaned'] as const;
+const FLAGS = ['dry', 'started', 'permitted', 'changed', 'orphaned', 'glass'] as const;
 
-const nodesOf = (lease: Lease): readonly string[] | 0 | 1 => {
+const nodesOf = (lease: Lease, target: (ref: TargetRef) => TargetTuple): LeaseTuple[11] => {
   if (lease.nodes.size === 0) return 0;
-  return lease.nodes.size === 1 && lease.target.n !== undefined && lease.nodes.has(lease.target.n)
-    ? 1
-    : [...lease.nodes];
+  const own = lease.target.n === undefined ? undefined : lease.nodes.get(lease.target.n);
+  if (lease.nodes.size === 1 && own?.at === lease.admittedAt) return 1;
+  return [...lease.nodes].map(([node, held]) => [node, held.at, target(held.target)] as const);
 };
 
 class Words {
@@ -113,12 +161,21 @@ export function toSnapshot(state: GateState): Snapshot {
         : [...lease.unsettled.values()].map(
             (p) => [p.step, p.attempt, p.node, p.beginBy, p.busyUntil, p.nonce, p.givenAt] as const,
           ),
-      nodesOf(lease),
+      nodesOf(lease, target),
       lease.started || lease.permitted ? 0 : lease.ask,
     ];
   });
-  const starts = [...state.counts].flatMap(([workflow, counts]) =>
-    counts.history().map((start) => [words.of(workflow), start.at, target(start.target)] as const),
+  const starts = [...state.starts].flatMap(([workflow, list]) =>
+    list.map(
+      (start) =>
+        [
+          words.of(workflow),
+          start.at,
+          target(start.target),
+          start.end - start.at,
+          start.node === true ? 1 : 0,
+        ] as const,
+    ),
   );
   return {
     version: 1,
@@ -141,12 +198,34 @@ export function toSnapshot(state: GateState): Snapshot {
       [...e.observers],
       e.lease,
       e.admittedAt,
+      e.waiting ?? 0,
+      e.rehearsed ? 1 : 0,
     ]),
     definitions: [...state.definitions].flatMap(([workflow, byDigest]) =>
-      [...byDigest].map(([digest, d]) => [workflow, digest, d.limits, d.changing, d.announcedAt] as const),
+      [...byDigest].map(([digest, d]): DefinitionTuple => [
+        workflow,
+        digest,
+        d.limits,
+        d.changing,
+        d.announcedAt,
+        d.mode,
+        d.overrides,
+        d.maxPending,
+        d.approvalMs,
+        d.durationMs,
+        [...d.by],
+      ]),
     ),
+    rulings: [...state.rulings].map(([workflow, { version, limits }]) => [workflow, version, limits]),
     pauses: [...state.pauses.values()].map((p) => [p.id, p.scope, p.by, p.why, p.since, p.until]),
     remembered: kept.map(([id, entry]) => [id, entry.at, entry.plan, entry.answer]),
+    windows: [...state.windows.values()],
+    breakers: [...state.breakers.values()],
+    waiting: [...state.waiting.values()],
+    rehearsals: [...state.rehearsals.values()],
+    serial: state.serial,
+    fleet: state.fleet.carry(state.now),
+    folds: state.folds,
   };
 }
 
@@ -165,14 +244,33 @@ export function fromSnapshot(snapshot: Snapshot): GateState {
   state.now = snapshot.now;
   state.floor = snapshot.floor;
   state.quarantine = snapshot.quarantine;
-  for (const [workflow, digest, limits, changing, announcedAt] of snapshot.definitions) {
-    const byDigest = state.definitions.get(workflow) ?? new Map();
-    byDigest.set(digest, { limits, changing, announcedAt });
-    state.definitions.set(workflow, byDigest);
+  state.serial = snapshot.serial;
+  state.folds = snapshot.folds;
+  state.fleet.restore(snapshot.fleet);
+  for (const tuple of snapshot.definitions) restoreDefinition(state, tuple);
+  for (const [workflow, version] of snapshot.rulings)
+    if (state.definitions.has(workflow)) rule(state, workflow, version);
+  for (const [workflow, at, ref, length, node] of snapshot.starts) {
+    const start: Start = { at, end: at + length, target: target(ref), ...(node === 1 ? { node: true as const } : {}) };
+    const name = word(workflow);
+    state.starts.set(name, [...(state.starts.get(name) ?? []), start]);
+    state.real.restore(name, state.rulings.get(name)?.groups ?? [], start);
   }
-  for (const [workflow, at, ref] of snapshot.starts) countsOf(state, word(workflow)).restoreEnded(target(ref), at);
-  for (const tuple of snapshot.leases) restoreLease(state, tuple, word(tuple[2]), target(tuple[3]));
-  for (const [id, began, lastSeen, gap, again, evidenceUntil, observers, lease, admittedAt] of snapshot.episodes) {
+  for (const tuple of snapshot.leases) restoreLease(state, tuple, word(tuple[2]), target);
+  for (const lease of snapshot.rehearsals) openRehearsal(state, lease);
+  for (const [
+    id,
+    began,
+    lastSeen,
+    gap,
+    again,
+    evidenceUntil,
+    observers,
+    lease,
+    admittedAt,
+    waiting,
+    rehearsed,
+  ] of snapshot.episodes) {
     state.episodes.set(id, {
       id,
       began,
@@ -183,19 +281,40 @@ export function fromSnapshot(snapshot: Snapshot): GateState {
       observers: new Map(observers),
       lease,
       admittedAt,
+      waiting: waiting === 0 ? null : waiting,
+      rehearsed: rehearsed === 1,
     });
   }
   for (const [id, scope, by, why, since, until] of snapshot.pauses)
     state.pauses.set(id, { id, scope, by, why, since, until });
   for (const [id, at, plan, answer] of snapshot.remembered) state.remembered.set(id, { at, plan, answer });
+  for (const held of snapshot.windows) state.windows.set(held.name, held);
+  for (const breaker of snapshot.breakers) state.breakers.set(breaker.id, { ...breaker });
+  for (const waiting of snapshot.waiting) restoreWaiting(state, { ...waiting, queues: [] }, waiting.queues);
   return state;
 }
 
-function restoreLease(state: GateState, tuple: LeaseTuple, workflow: string, target: TargetRef): void {
-  const [epoch, n, , , plan, episode, age, evidence, flags, stepNodes, unsettled, nodes, ask] = tuple;
+function restoreDefinition(state: GateState, tuple: DefinitionTuple): void {
+  const [workflow, digest, limits, changing, announcedAt, mode, overrides, maxPending, approvalMs, durationMs, by] =
+    tuple;
+  const byDigest = state.definitions.get(workflow) ?? new Map();
+  const rest = { mode, overrides, maxPending, approvalMs, durationMs, by: new Map(by) };
+  byDigest.set(digest, { limits, changing, announcedAt, ...rest });
+  state.definitions.set(workflow, byDigest);
+}
+
+function restoreLease(
+  state: GateState,
+  tuple: LeaseTuple,
+  workflow: string,
+  targetOf: (tuple: TargetTuple) => TargetRef,
+): void {
+  const [epoch, n, , targetTuple, plan, episode, age, evidence, flags, stepNodes, unsettled, nodes, ask] = tuple;
+  const target = targetOf(targetTuple);
   const admittedAt = state.now - age;
-  const own = target.n === undefined ? [] : [target.n];
   const has = (flag: (typeof FLAGS)[number]): boolean => (flags & (1 << FLAGS.indexOf(flag))) !== 0;
+  const own: [string, NodeHeld][] = target.n === undefined ? [] : [[target.n, { at: admittedAt, target }]];
+  const held = nodes === 0 || nodes === 1 ? null : nodes;
   const lease: Lease = {
     ref: [epoch, n],
     ask: ask === 0 ? '' : ask,
@@ -207,6 +326,7 @@ function restoreLease(state: GateState, tuple: LeaseTuple, workflow: string, tar
     startBy: admittedAt + START_MS,
     evidenceUntil: admittedAt + evidence,
     dry: has('dry'),
+    glass: has('glass'),
     started: has('started'),
     permitted: has('permitted'),
     changed: has('changed'),
@@ -218,10 +338,12 @@ function restoreLease(state: GateState, tuple: LeaseTuple, workflow: string, tar
         { step, attempt, node, beginBy, busyUntil, nonce, givenAt },
       ]),
     ),
-    nodes: new Set(nodes === 0 ? [] : nodes === 1 ? own : nodes),
+    nodes: new Map(held?.map(([node, at, ref]) => [node, { at, target: targetOf(ref) }]) ?? (nodes === 1 ? own : [])),
     looked: state.now,
   };
   state.leases.set(leaseKey(lease.ref), lease);
-  for (const node of lease.nodes) state.nodes.set(node, leaseKey(lease.ref));
-  if (!lease.dry) countsOf(state, workflow).admitted(target, admittedAt);
+  for (const [node, { target: place }] of lease.nodes) state.real.hold(node, leaseKey(lease.ref), place, state.fleet);
+  if (lease.dry) return;
+  const groups = state.rulings.get(workflow)?.groups ?? [];
+  for (const counted of countedOf(lease)) state.real.open(workflow, groups, counted);
 }

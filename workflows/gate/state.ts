@@ -1,7 +1,19 @@
 /** What the gate remembers. Plain data; changed only by apply.ts and its parts, always the same way for the same operations. */
 import { formatLease } from '../contract.ts';
-import type { LimitCounts } from './counts.ts';
-import type { Answer, LeaseRef, LimitRef, PauseScope, TargetRef } from './operations.ts';
+import type { Mode } from '../contract.ts';
+import type { Start } from './counts.ts';
+import { Fleet } from './fleet.ts';
+import type {
+  Answer,
+  LeaseRef,
+  LimitRef,
+  ModeRef,
+  PauseScope,
+  ReasonRef,
+  TargetRef,
+  WindowScope,
+} from './operations.ts';
+import { World } from './world.ts';
 
 export type PermitHeld = {
   readonly step: string;
@@ -12,6 +24,9 @@ export type PermitHeld = {
   readonly nonce: string;
   readonly givenAt: number;
 };
+
+/** A node whose implicit limit a lease holds, and since when. */
+export type NodeHeld = { readonly at: number; readonly target: TargetRef };
 
 export type Lease = {
   readonly ref: LeaseRef;
@@ -26,6 +41,8 @@ export type Lease = {
   evidenceUntil: number;
   /** Holds nothing and changes nothing. */
   readonly dry: boolean;
+  /** A person broke the glass for it: windows do not stop it. */
+  readonly glass: boolean;
   started: boolean;
   /** A permit was given, so its start counts for good. */
   permitted: boolean;
@@ -36,8 +53,7 @@ export type Lease = {
   /** First permit of a step fixes its node. */
   readonly stepNodes: Map<string, string>;
   readonly unsettled: Map<string, PermitHeld>;
-  /** Nodes whose implicit limit it holds. */
-  readonly nodes: Set<string>;
+  readonly nodes: Map<string, NodeHeld>;
   /** When the sweep last looked. */
   looked: number;
 };
@@ -53,9 +69,35 @@ export type Episode = {
   readonly observers: Map<string, number>;
   lease: LeaseRef | null;
   admittedAt: number;
+  /** The request that waits for it. */
+  waiting: string | null;
+  /** A rehearsal was decided for it. */
+  rehearsed: boolean;
 };
 
-export type KnownDefinition = { readonly limits: readonly LimitRef[]; readonly changing: boolean; announcedAt: number };
+export type KnownDefinition = {
+  readonly limits: readonly LimitRef[];
+  readonly changing: boolean;
+  readonly mode: Mode;
+  readonly overrides: readonly ModeRef[];
+  readonly maxPending: number;
+  readonly approvalMs: number;
+  readonly durationMs: number;
+  announcedAt: number;
+  readonly by: Map<string, number>;
+};
+
+/** What holds for a workflow now: all its announced definitions taken together, the strictest of each. */
+export type Ruling = {
+  /** Rises with every change of `limits`. */
+  readonly version: number;
+  readonly limits: readonly LimitRef[];
+  /** Names of the fleet-wide limits among them. */
+  readonly groups: readonly string[];
+  readonly maxPending: number;
+  readonly approvalMs: number;
+  readonly durationMs: number;
+};
 
 export type PauseHeld = {
   readonly id: string;
@@ -64,6 +106,62 @@ export type PauseHeld = {
   readonly why: string;
   readonly since: number;
   readonly until: number | null;
+};
+
+export type WindowHeld = {
+  readonly name: string;
+  readonly scope: WindowScope;
+  readonly from: number;
+  readonly until: number;
+  readonly byPerson: boolean;
+  readonly by: string;
+  readonly why: string;
+};
+
+/** A request that waits. It holds nothing but its place. */
+export type Waiting = {
+  readonly rq: string;
+  readonly request: string;
+  readonly workflow: string;
+  readonly target: TargetRef;
+  readonly plan: string;
+  readonly by: string;
+  readonly episode: string | null;
+  readonly since: number;
+  /** Breaks ties of `since`. */
+  readonly order: number;
+  until: number;
+  askAgain: number;
+  place: number;
+  /** Waits for a person's yes. */
+  approval: boolean;
+  approvedBy: string | null;
+  deniedBy: string | null;
+  glass: boolean;
+  reasons: readonly ReasonRef[];
+  /** Limits that it waits for, by key. */
+  queues: readonly string[];
+};
+
+/** Outcomes in a row that did not help. */
+export type Breaker = {
+  readonly id: string;
+  readonly workflow: string;
+  readonly limit: LimitRef;
+  readonly key: string;
+  streak: number;
+  since: number;
+  last: string;
+};
+
+export type VirtualLease = {
+  readonly n: number;
+  readonly workflow: string;
+  readonly groups: readonly string[];
+  readonly target: TargetRef;
+  readonly at: number;
+  readonly until: number;
+  readonly changing: boolean;
 };
 
 export type Remembered = { readonly at: number; readonly plan: string | null; readonly answer: Answer };
@@ -75,13 +173,28 @@ export type GateState = {
   now: number;
   /** Why the gate decides nothing until adopted; null = it decides. */
   quarantine: string | null;
+  /** How often it took over from a lost run. */
+  folds: number;
+  /** Leases still to be looked at before it opens; null = open. */
+  opening: Set<string> | null;
   readonly pauses: Map<string, PauseHeld>;
+  readonly windows: Map<string, WindowHeld>;
   readonly definitions: Map<string, Map<string, KnownDefinition>>;
+  readonly rulings: Map<string, Ruling>;
   readonly leases: Map<string, Lease>;
   readonly episodes: Map<string, Episode>;
-  readonly counts: Map<string, LimitCounts>;
-  /** Node → lease that holds it for changing. */
-  readonly nodes: Map<string, string>;
+  /** By workflow: starts of ended leases, that counters are filled from when limits change. */
+  readonly starts: Map<string, Start[]>;
+  readonly real: World;
+  readonly virtual: World;
+  readonly rehearsals: Map<number, VirtualLease>;
+  readonly fleet: Fleet;
+  readonly breakers: Map<string, Breaker>;
+  readonly waiting: Map<string, Waiting>;
+  /** Limit key → who waits for its room, longest first. */
+  readonly queues: Map<string, Waiting[]>;
+  /** Counts what began to wait or was rehearsed. */
+  serial: number;
   readonly remembered: Map<string, Remembered>;
   /** Operations made at or before this are refused: their answers may have been forgotten. */
   floor: number;
@@ -95,12 +208,23 @@ export const emptyState = (domain: string): GateState => ({
   next: 1,
   now: 0,
   quarantine: null,
+  folds: 0,
+  opening: null,
   pauses: new Map(),
+  windows: new Map(),
   definitions: new Map(),
+  rulings: new Map(),
   leases: new Map(),
   episodes: new Map(),
-  counts: new Map(),
-  nodes: new Map(),
+  starts: new Map(),
+  real: new World(),
+  virtual: new World(),
+  rehearsals: new Map(),
+  fleet: new Fleet(),
+  breakers: new Map(),
+  waiting: new Map(),
+  queues: new Map(),
+  serial: 0,
   remembered: new Map(),
   floor: 0,
 });

@@ -1,0 +1,134 @@
+/**
+ * What coordinators report of the fleet: how many nodes there are under each scope key, and who is down. Reports of several coordinators
+ * are taken together, the worse of what they say: each may only be stricter. A report older than a minute does not count.
+ */
+import type { Answer, FleetReport } from './operations.ts';
+
+export const REPORT_MS = 60_000;
+/** Names beyond these are counted in the totals alone. */
+const MAX_DOWN = 1_000;
+const MAX_REPORTERS = 16;
+/** What a gate's former run had seen; it knows no versions. */
+const CARRIED = '~';
+
+type Report = {
+  version: number;
+  at: number;
+  counts: Map<string, { total: number; down: number }>;
+  down: Set<string>;
+};
+type Parts = { readonly version: number; readonly of: number; readonly got: Map<number, FleetReport> };
+
+export type Seen = {
+  readonly counts: ReadonlyMap<string, { readonly total: number; readonly down: number }>;
+  readonly down: ReadonlySet<string>;
+};
+
+export type CarriedFleet = {
+  readonly at: number;
+  readonly counts: readonly (readonly [string, number, number])[];
+  readonly down: readonly string[];
+};
+
+export class Fleet {
+  readonly #reports = new Map<string, Report>();
+  readonly #parts = new Map<string, Parts>();
+  #seen: Seen | null = null;
+  /** One of the reports taken together ends then. */
+  #until = 0;
+  /** Rises whenever who is down may have changed: held nodes are then counted anew. */
+  version = 0;
+
+  report(operation: FleetReport, now: number): Answer {
+    const { r: reporter, v: version, i: index, of } = operation;
+    const known = this.#reports.get(reporter);
+    if (index === undefined || of === undefined) {
+      if (known?.version !== version) return { a: 'unknown_fleet' };
+      known.at = now;
+      return { a: 'ok' };
+    }
+    let parts = this.#parts.get(reporter);
+    if (parts?.version !== version || parts.of !== of) {
+      parts = { version, of, got: new Map() };
+      this.#parts.set(reporter, parts);
+    }
+    parts.got.set(index, operation);
+    if (parts.got.size < of) return { a: 'ok' };
+    this.#parts.delete(reporter);
+    this.#reports.delete(CARRIED);
+    this.#reports.set(reporter, whole(parts, now));
+    if (this.#reports.size > MAX_REPORTERS) this.#dropOldest();
+    this.#merge(now);
+    return { a: 'ok' };
+  }
+
+  /** Null: nobody has reported for a minute. */
+  seen(now: number): Seen | null {
+    if (now > this.#until) this.#merge(now);
+    return this.#seen;
+  }
+
+  /** As of the version that holds now. */
+  isDown(node: string): boolean {
+    return this.#seen?.down.has(node) === true;
+  }
+
+  /** How old the youngest report is; null: there is none. */
+  age(now: number): number | null {
+    let youngest: number | null = null;
+    for (const report of this.#reports.values()) youngest = Math.min(youngest ?? Number.MAX_VALUE, now - report.at);
+    return youngest;
+  }
+
+  carry(now: number): CarriedFleet | null {
+    const seen = this.seen(now);
+    const age = this.age(now);
+    if (seen === null || age === null) return null;
+    const counts = [...seen.counts].map(([key, { total, down }]) => [key, total, down] as const);
+    return { at: now - age, counts, down: [...seen.down].slice(0, MAX_DOWN) };
+  }
+
+  restore(carried: CarriedFleet | null): void {
+    if (carried === null) return;
+    const counts = new Map(carried.counts.map(([key, total, down]) => [key, { total, down }]));
+    this.#reports.set(CARRIED, { version: -1, at: carried.at, counts, down: new Set(carried.down) });
+  }
+
+  #merge(now: number): void {
+    this.version += 1;
+    this.#until = Number.MAX_SAFE_INTEGER;
+    const counts = new Map<string, { total: number; down: number }>();
+    const down = new Set<string>();
+    for (const [reporter, report] of this.#reports) {
+      if (report.at + REPORT_MS < now) {
+        this.#reports.delete(reporter);
+        continue;
+      }
+      this.#until = Math.min(this.#until, report.at + REPORT_MS);
+      for (const name of report.down) down.add(name);
+      for (const [key, said] of report.counts) {
+        const other = counts.get(key);
+        const total = Math.min(said.total, other?.total ?? said.total);
+        counts.set(key, { total, down: Math.max(said.down, other?.down ?? 0) });
+      }
+    }
+    this.#seen = this.#reports.size === 0 ? null : { counts, down };
+  }
+
+  #dropOldest(): void {
+    let oldest = '';
+    let at = Number.MAX_VALUE;
+    for (const [reporter, report] of this.#reports) if (report.at < at) [oldest, at] = [reporter, report.at];
+    this.#reports.delete(oldest);
+  }
+}
+
+function whole({ version, got }: Parts, now: number): Report {
+  const counts = new Map<string, { total: number; down: number }>();
+  const down = new Set<string>();
+  for (const part of got.values()) {
+    for (const [key, total, dead] of part.tot ?? []) counts.set(key, { total, down: dead });
+    for (const name of part.dn ?? []) if (down.size < MAX_DOWN) down.add(name);
+  }
+  return { version, at: now, counts, down };
+}

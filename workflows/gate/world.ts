@@ -1,0 +1,77 @@
+/** What is held: counts of every group, and nodes. The gate has two: what really is, and the virtual one of workflows in shadow. */
+import { floorKeys, LimitCounts, type Counted, type Start } from './counts.ts';
+import type { Fleet } from './fleet.ts';
+import type { LimitRef, TargetRef } from './operations.ts';
+
+export class World {
+  /** By workflow: its own limits. */
+  readonly own = new Map<string, LimitCounts>();
+  /** By name: fleet-wide limits. */
+  readonly groups = new Map<string, LimitCounts>();
+  /** Node → lease that holds it for changing. */
+  readonly nodes = new Map<string, string>();
+  readonly #held = new Map<string, TargetRef>();
+  /** Held nodes that are not down, by floor key; true for this version of the fleet. */
+  readonly #heldUp = new Map<string, number>();
+  #fleetVersion = -1;
+
+  counts(workflow: string, limit: LimitRef): LimitCounts | undefined {
+    return limit.g === undefined ? this.own.get(workflow) : this.groups.get(limit.g);
+  }
+
+  open(workflow: string, groups: readonly string[], counted: Counted): void {
+    for (const counts of this.#of(workflow, groups)) counts.open(counted);
+  }
+
+  close(workflow: string, groups: readonly string[], counted: Counted, end: number | null): void {
+    for (const counts of this.#of(workflow, groups)) counts.close(counted, end);
+  }
+
+  restore(workflow: string, groups: readonly string[], start: Start): void {
+    for (const counts of this.#of(workflow, groups)) counts.restore(start);
+  }
+
+  hold(node: string, lease: string, target: TargetRef, fleet: Fleet): void {
+    this.nodes.set(node, lease);
+    if (this.#held.has(node)) return;
+    this.#held.set(node, target);
+    if (this.#fleetVersion === fleet.version) this.#count(node, target, fleet, 1);
+  }
+
+  letGo(node: string, lease: string, fleet: Fleet): void {
+    if (this.nodes.get(node) !== lease) return;
+    this.nodes.delete(node);
+    const target = this.#held.get(node);
+    this.#held.delete(node);
+    if (target !== undefined && this.#fleetVersion === fleet.version) this.#count(node, target, fleet, -1);
+  }
+
+  /** How many nodes under this key are held and not down. */
+  heldUp(key: string, fleet: Fleet): number {
+    if (this.#fleetVersion !== fleet.version) {
+      this.#heldUp.clear();
+      this.#fleetVersion = fleet.version;
+      for (const [node, target] of this.#held) this.#count(node, target, fleet, 1);
+    }
+    return this.#heldUp.get(key) ?? 0;
+  }
+
+  trim(now: number): void {
+    for (const counts of this.own.values()) counts.trim(now);
+    for (const counts of this.groups.values()) counts.trim(now);
+  }
+
+  *#of(workflow: string, groups: readonly string[]): Generator<LimitCounts> {
+    const own = this.own.get(workflow);
+    if (own !== undefined) yield own;
+    for (const group of groups) {
+      const counts = this.groups.get(group);
+      if (counts !== undefined) yield counts;
+    }
+  }
+
+  #count(node: string, target: TargetRef, fleet: Fleet, by: 1 | -1): void {
+    if (fleet.isDown(node)) return;
+    for (const key of floorKeys(target)) this.#heldUp.set(key, (this.#heldUp.get(key) ?? 0) + by);
+  }
+}
