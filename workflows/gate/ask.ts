@@ -91,7 +91,8 @@ function decide(state: GateState, one: Case): Answer {
   const { operation, definition, ruling, waiting } = one;
   const mode = modeFor(state, operation.w, operation.t);
   if (mode === 'shadow' && operation.dry !== true) return rehearse(state, operation, definition, ruling, one.episode);
-  if (mode === 'ask' && operation.dry !== true && waiting?.approvedBy == null) return forApproval(state, one);
+  if (mode === 'ask' && operation.dry !== true && (waiting?.approvedBy ?? null) === null)
+    return forApproval(state, one);
   const judged = judge(state, {
     workflow: operation.w,
     target: operation.t,

@@ -1,5 +1,5 @@
 /** What is held: counts of every group, and nodes. The gate has two: what really is, and the virtual one of workflows in shadow. */
-import { floorKeys, LimitCounts, type Counted, type Start } from './counts.ts';
+import { floorKeys, type LimitCounts, type Counted, type Start } from './counts.ts';
 import type { Fleet } from './fleet.ts';
 import type { LimitRef, TargetRef } from './operations.ts';
 
