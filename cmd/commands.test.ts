@@ -440,9 +440,11 @@ const STATUS: ApiStatus = {
     pauses: [],
     windows: [],
     breakers: [],
+    orphans: [],
     disagreements: [],
   },
   fleet: { state: 'ready', alive: 3 },
+  strays: [],
   config: { files: [{ file: '/etc/fettle/coordinator.hcl', loaded_at: '2026-11-21T11:00:00Z', problems: [] }] },
   warnings: ['route_rule "global_post" is public'],
 };

@@ -13,6 +13,7 @@ import type { Courier } from './execution/courier.ts';
 import { createSigner, readGrantKey } from './execution/grants.ts';
 import { createNotify } from './execution/notify.ts';
 import { createRelease } from './execution/release.ts';
+import { watchStrays, type Strays } from './execution/strays.ts';
 import { createSweep } from './execution/sweep.ts';
 import { createVerify } from './execution/verify.ts';
 import { watchFleet, type Fleet } from './fleet.ts';
@@ -26,6 +27,7 @@ import { watchRules, type Rules } from './rules.ts';
 import { executionExists, startExecution } from './start-execution.ts';
 import { openTemporal, type Temporal } from './temporal.ts';
 import { loadWorkflowBundle } from './workflow-bundle.ts';
+import { NOTHING_WAITS } from './waiting-none.ts';
 import { superviseWorkers, type Workers } from './workers.ts';
 
 /** Definitions are announced to the gate this often; it forgets them after five minutes. */
@@ -89,7 +91,9 @@ export async function startCoordinator(
   const admission = admissionOf(house, workers);
   stack.defer(keepAnnounced(house, admission));
   for (const warning of identityWarnings(house)) parts.log.warn(warning);
-  const server = stack.use(await serve(house, admission, workers));
+  const strays = watchStrays(house);
+  stack.defer(() => strays.stop());
+  const server = stack.use(await serve(house, admission, workers, strays));
   const owned = stack.move();
   parts.log.info(
     { address: server.origin, domain: config.domain, workflows: house.rules.definitions().length },
@@ -220,7 +224,7 @@ const identityWarnings = ({ identity }: House): string[] =>
     ? ['no identity block: receipts of agents cannot be checked, so no remedy can succeed; add identity { ... }']
     : [];
 
-function serve(house: House, admission: Admission, workers: Workers) {
+function serve(house: House, admission: Admission, workers: Workers, strays: Strays) {
   const { config, gate, fleet, rules, temporal, identity, log, metrics, measures, version } = house;
   const service = createService({
     name: config.name,
@@ -232,6 +236,8 @@ function serve(house: House, admission: Admission, workers: Workers) {
     fleet,
     admission,
     executions: readExecutions(temporal, gate, config.domain),
+    waiting: NOTHING_WAITS,
+    strays: strays.current,
     access: rules.access,
     definitions: rules.definitions,
     configStatus: rules.status,

@@ -1,7 +1,7 @@
 /** The service behind the API, made of the coordinator's parts. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AccessConfig } from '../config/coordinator.ts';
-import type { ApiNode, ApiStatus, ApiWorkflow } from '../workflows/api.ts';
+import type { ApiNode, ApiPendingDetail, ApiStatus, ApiWorkflow } from '../workflows/api.ts';
 import type { TaskQueueTarget, WorkflowDefinition } from '../workflows/contract.ts';
 import { mayDo } from './access.ts';
 import type { Admission } from './admission.ts';
@@ -9,7 +9,15 @@ import type { Executions } from './executions.ts';
 import type { Fleet } from './fleet.ts';
 import type { GateClient } from './gate/gate-client.ts';
 import { gateStatus } from './gate/gate-status.ts';
-import { ApiFailure, type Caller, type CoordinatorService } from './service.ts';
+import { readLimits } from './gate/limits.ts';
+import {
+  ApiFailure,
+  type Caller,
+  type CoordinatorService,
+  type PendingState,
+  type WaitingRequests,
+} from './service.ts';
+import { createStop } from './stop/stop.ts';
 import type { Temporal } from './temporal.ts';
 
 export type ServiceParts = {
@@ -22,6 +30,9 @@ export type ServiceParts = {
   readonly fleet: Fleet;
   readonly admission: Admission;
   readonly executions: Executions;
+  readonly waiting: WaitingRequests;
+  /** Executions that nobody admitted, as they were seen last. */
+  readonly strays: () => ApiStatus['strays'];
   readonly access: () => AccessConfig;
   readonly definitions: () => readonly WorkflowDefinition[];
   readonly configStatus: () => ApiStatus['config'];
@@ -31,7 +42,10 @@ export type ServiceParts = {
 };
 
 export function createService(parts: ServiceParts): CoordinatorService {
-  const { admission, executions } = parts;
+  const { admission, executions, gate, fleet, waiting } = parts;
+  const { lookAgain } = waiting;
+  const workflowNames = (): string[] => parts.definitions().map((definition) => definition.name);
+  const stop = createStop({ gate, fleet, access: parts.access, workflowNames, lookAgain });
   return {
     request: admission.request,
     reportEpisode: admission.reportEpisode,
@@ -42,10 +56,40 @@ export function createService(parts: ServiceParts): CoordinatorService {
       await authoriseCancel(parts, caller, id);
       return executions.cancel(id, reason);
     },
+    ...pendingOf(waiting),
+    pause: stop.pause,
+    resume: stop.resume,
+    windows: stop.windows,
+    addWindow: stop.addWindow,
+    removeWindow: stop.removeWindow,
+    limits: (query) => readLimits(parts, query),
     nodes: () => nodes(parts.fleet),
     workflows: () => Promise.resolve(parts.definitions().map(toApiWorkflow)),
     status: () => status(parts),
     notReady: () => notReady(parts),
+  };
+}
+
+type Pending = 'listPending' | 'getPending' | 'cancelPending' | 'approve' | 'deny';
+
+const pendingOf = (waiting: WaitingRequests): Pick<CoordinatorService, Pending> => ({
+  listPending: waiting.list,
+  getPending: async (id) => pendingDetail(waiting, await waiting.get(id)),
+  cancelPending: async (caller, id, reason) => pendingDetail(waiting, await waiting.cancel(caller, id, reason)),
+  approve: (caller, id, { plan = null, reason = null, break_glass: breakGlass = false }) =>
+    waiting.approve(caller, id, { plan, reason, breakGlass }),
+  deny: waiting.deny,
+});
+
+async function pendingDetail(waiting: WaitingRequests, state: PendingState): Promise<ApiPendingDetail> {
+  const request = state.open ? ((await waiting.list()).find((one) => one.pending === state.pending) ?? null) : null;
+  return {
+    pending: state.pending,
+    state: state.open ? 'waiting' : 'ended',
+    outcome: state.outcome,
+    execution: state.execution,
+    message: state.message ?? request?.message ?? (state.open ? 'it waits' : 'it waits no more'),
+    request,
   };
 }
 
@@ -109,6 +153,7 @@ async function status(parts: ServiceParts): Promise<ApiStatus> {
     temporal: { address: parts.temporalAddress, connected: parts.workersRunning() && gate.state !== 'unreachable' },
     gate,
     fleet: { state: view.state, alive },
+    strays: parts.strays(),
     config: parts.configStatus(),
     warnings: [...parts.warnings()],
   };

@@ -1,7 +1,8 @@
 import type { ApiDecision } from '../workflows/api.ts';
+import { failure, json, NOT_FOUND, ok, read, UNAVAILABLE } from './http/answers.ts';
 import { eventResponse } from './http/event-response.ts';
 import { retryAfter } from './http/failure.ts';
-import { route, type Route, type RouteAnswer } from './http/route.ts';
+import { route, type Route } from './http/route.ts';
 import {
   cancelSchema,
   decisionSchema,
@@ -19,18 +20,11 @@ import {
   statusSchema,
   workflowSchema,
 } from './http/schemas.ts';
+import { pendingDetailSchema } from './http/standing-schemas.ts';
+import { isPendingId } from './pending-id.ts';
 import { ApiFailure } from './service.ts';
+import { STANDING_ROUTES } from './standing-routes.ts';
 import { z } from '@hono/zod-openapi';
-
-const ok = (description: string, schema: RouteAnswer['schema'], type?: string): RouteAnswer => ({
-  description,
-  schema,
-  ...(type === undefined ? {} : { type }),
-});
-const failure = (description: string): RouteAnswer => ({ description, schema: errorSchema });
-const NOT_FOUND = failure('there is no such thing');
-const UNAVAILABLE = failure('cannot be answered now; `Retry-After` says when to ask again');
-const read = { method: 'GET', verb: null, speaksForSource: false, body: null, query: emptyQuerySchema } as const;
 
 /**
  * Every route there is, beside the permission it needs. Routing, the OpenAPI document and the access test all walk this table.
@@ -80,8 +74,16 @@ export const ROUTES: readonly Route[] = [
     ...read,
     path: '/v1/executions/{id}',
     summary: 'One execution: steps, evidence, outcome and its story',
-    answers: { 200: ok('the execution', executionDetailSchema), 404: NOT_FOUND, 503: UNAVAILABLE },
-    handle: async ({ service, id }) => json(await service.getExecution(id)),
+    answers: {
+      200: ok(
+        'the execution; for `pending:...` how it waits, or what it became',
+        z.union([executionDetailSchema, pendingDetailSchema]),
+      ),
+      404: NOT_FOUND,
+      503: UNAVAILABLE,
+    },
+    handle: async ({ service, id }) =>
+      json(isPendingId(id) ? await service.getPending(id) : await service.getExecution(id)),
   }),
   route({
     ...read,
@@ -94,9 +96,14 @@ export const ROUTES: readonly Route[] = [
         'text/event-stream',
       ),
       404: NOT_FOUND,
+      409: failure('it waits, and has no story yet'),
       503: UNAVAILABLE,
     },
     handle: async ({ service, id, closing, lastEventId, onError }) => {
+      if (isPendingId(id)) {
+        const message = `${id} waits and has no story yet; GET /v1/executions/${id} tells what it becomes`;
+        throw new ApiFailure(409, 'pending', message);
+      }
       // Asked first, so that an execution that does not exist is a 404 and not a broken stream.
       await service.getExecution(id);
       return eventResponse({ events: (signal) => service.executionEvents(id, signal), closing, lastEventId, onError });
@@ -105,19 +112,25 @@ export const ROUTES: readonly Route[] = [
   route({
     method: 'POST',
     path: '/v1/executions/{id}/cancel',
-    summary: 'Cancel an execution: its action is ended, settled and undone',
+    summary: 'Cancel an execution: its action is ended, settled and undone. Of `pending:...`: it waits no more',
     verb: 'cancel',
     speaksForSource: false,
     body: cancelSchema,
     query: emptyQuerySchema,
     answers: {
-      200: ok('the execution, being cancelled', executionSchema),
+      200: ok('the execution, being cancelled', z.union([executionSchema, pendingDetailSchema])),
       404: NOT_FOUND,
       409: failure('it has closed already'),
       503: UNAVAILABLE,
     },
-    handle: async ({ service, caller, id, body }) => json(await service.cancelExecution(caller, id, body.reason)),
+    handle: async ({ service, caller, id, body }) =>
+      json(
+        isPendingId(id)
+          ? await service.cancelPending(caller, id, body.reason)
+          : await service.cancelExecution(caller, id, body.reason),
+      ),
   }),
+  ...STANDING_ROUTES,
   route({
     ...read,
     path: '/v1/nodes',
@@ -188,6 +201,3 @@ function decisionResponse(decision: ApiDecision): Response {
   const id = decision.decision === 'pending' ? decision.pending : decision.execution;
   return json(decision, STATUS[decision.decision], { location: `/v1/executions/${id}` });
 }
-
-const json = (value: unknown, status = 200, headers: Record<string, string> = {}): Response =>
-  new Response(JSON.stringify(value), { status, headers: { ...headers, 'content-type': 'application/json' } });

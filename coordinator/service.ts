@@ -1,15 +1,26 @@
 /** What stands behind the HTTP API: one method per thing a caller can ask, free of HTTP. Implemented by coordinator.ts. */
 import type { SpiffeId } from '../config/spiffe-id.ts';
 import type {
+  ApiApproval,
+  ApiApproved,
   ApiDecision,
   ApiEpisodeAnswer,
   ApiEpisodeReport,
   ApiEvent,
   ApiExecution,
   ApiExecutionDetail,
+  ApiLimit,
   ApiNode,
+  ApiPaused,
+  ApiPauseRequest,
+  ApiPendingDetail,
+  ApiPendingRequest,
   ApiRequest,
+  ApiResumed,
+  ApiResumeRequest,
   ApiStatus,
+  ApiWindow,
+  ApiWindowRequest,
   ApiWorkflow,
 } from '../workflows/api.ts';
 
@@ -26,6 +37,38 @@ export type ExecutionFilter = {
   readonly limit?: number | undefined;
 };
 
+/** Whose limits: one workflow's, for a node, a node type or a datacenter. */
+export type LimitQuery = {
+  readonly workflow: string;
+  readonly node?: string | undefined;
+  readonly node_type?: string | undefined;
+  readonly datacenter?: string | undefined;
+};
+
+/** What became of a request that waited, or that it waits still. */
+export type PendingState = {
+  readonly pending: string;
+  readonly open: boolean;
+  readonly outcome: string | null;
+  readonly execution: string | null;
+  readonly message: string | null;
+};
+
+/** Requests that wait, as `coordinator/waiting` looks after them; each method checks whether the caller may. */
+export type WaitingRequests = {
+  readonly list: () => Promise<ApiPendingRequest[]>;
+  readonly get: (id: string) => Promise<PendingState>;
+  readonly approve: (
+    caller: Caller,
+    id: string,
+    approval: { readonly plan: string | null; readonly reason: string | null; readonly breakGlass: boolean },
+  ) => Promise<ApiApproved>;
+  readonly deny: (caller: Caller, id: string, reason: string) => Promise<ApiApproved>;
+  readonly cancel: (caller: Caller, id: string, reason: string) => Promise<PendingState>;
+  /** Has all that wait look again now. */
+  readonly lookAgain: () => Promise<void>;
+};
+
 /** Each method may throw `ApiFailure`; anything else becomes a 500 without its text. */
 export type CoordinatorService = {
   /** Decides about a request and, when admitted, has started its execution before it returns. */
@@ -37,6 +80,20 @@ export type CoordinatorService = {
   /** The story so far and then as it happens; ends when the execution has closed or `signal` aborts. */
   readonly executionEvents: (id: string, signal: AbortSignal) => AsyncIterable<ApiEvent>;
   readonly cancelExecution: (caller: Caller, id: string, reason: string) => Promise<ApiExecution>;
+  /** What waits, oldest first. */
+  readonly listPending: () => Promise<ApiPendingRequest[]>;
+  /** `id` is `pending:...`, here and in the three that follow. */
+  readonly getPending: (id: string) => Promise<ApiPendingDetail>;
+  readonly cancelPending: (caller: Caller, id: string, reason: string) => Promise<ApiPendingDetail>;
+  readonly approve: (caller: Caller, id: string, approval: ApiApproval) => Promise<ApiApproved>;
+  readonly deny: (caller: Caller, id: string, reason: string) => Promise<ApiApproved>;
+  readonly pause: (caller: Caller, wish: ApiPauseRequest) => Promise<ApiPaused>;
+  /** Lifts a pause, or closes a breaker. */
+  readonly resume: (caller: Caller, wish: ApiResumeRequest) => Promise<ApiResumed>;
+  readonly windows: () => Promise<ApiWindow[]>;
+  readonly addWindow: (caller: Caller, wish: ApiWindowRequest) => Promise<ApiWindow>;
+  readonly removeWindow: (caller: Caller, name: string, reason: string) => Promise<ApiWindow>;
+  readonly limits: (query: LimitQuery) => Promise<ApiLimit[]>;
   readonly nodes: () => Promise<ApiNode[]>;
   readonly workflows: () => Promise<ApiWorkflow[]>;
   readonly status: () => Promise<ApiStatus>;

@@ -7,6 +7,14 @@ import { sharedQueue, SharedQueueError } from './shared-queue.ts';
 
 const MAX_LISTED = 20;
 
+/** What is named, whether or not anything there takes orders now. @throws ApiFailure 404, 422 or 503 */
+export async function describeTarget(fleet: Fleet, wanted: ApiTarget): Promise<Target> {
+  const view = await fleet.view();
+  if ('node' in wanted) return toTarget(theNode(view, wanted.node));
+  if ('node_type' in wanted) return typeTarget(view, wanted.node_type, wanted.datacenter ?? null);
+  return datacenterTarget(view, wanted.datacenter);
+}
+
 /** @throws ApiFailure 404, 422 or 503 */
 export async function resolveTarget(fleet: Fleet, wanted: ApiTarget, definition: WorkflowDefinition): Promise<Target> {
   const target = await namedTarget(fleet, wanted, definition);
@@ -34,6 +42,20 @@ async function nodeTarget(
   name: string,
   definition: WorkflowDefinition,
 ): Promise<Target> {
+  const node = theNode(view, name);
+  if (definition.taskQueueTarget.kind === 'node') await requireAgent(fleet, node);
+  return toTarget(node);
+}
+
+const toTarget = ({ node, datacenter, nodeType, labels }: FleetNode): Target => ({
+  kind: 'node',
+  node,
+  nodeType,
+  datacenter,
+  labels,
+});
+
+function theNode(view: FleetView, name: string): FleetNode {
   const found = view.nodes.get(name) ?? [];
   const [node, ...others] = found;
   if (node === undefined) throw unknown(view, 'node', name, [...view.nodes.keys()]);
@@ -45,9 +67,7 @@ async function nodeTarget(
       `more than one host calls itself "${name}" (${places}); names must be unique in the fleet`,
     );
   }
-  if (definition.taskQueueTarget.kind === 'node') await requireAgent(fleet, node);
-  const { datacenter, nodeType, labels } = node;
-  return { kind: 'node', node: name, nodeType, datacenter, labels };
+  return node;
 }
 
 /** A queue that nobody polls is an answer now, not a hang later. */

@@ -3,15 +3,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import { parseSpiffeId } from '../config/spiffe-id.ts';
 import type {
+  ApiApproval,
+  ApiApproved,
   ApiDecision,
   ApiEpisodeAnswer,
   ApiEpisodeReport,
   ApiEvent,
   ApiExecution,
   ApiExecutionDetail,
+  ApiLimit,
   ApiNode,
+  ApiPaused,
+  ApiPauseRequest,
+  ApiPendingDetail,
+  ApiPendingRequest,
   ApiRequest,
+  ApiResumed,
+  ApiResumeRequest,
   ApiStatus,
+  ApiWindow,
+  ApiWindowRequest,
   ApiWorkflow,
 } from '../workflows/api.ts';
 import type { ClientIdentity } from './client-identity.ts';
@@ -34,6 +45,13 @@ export type ExecutionQuery = {
   readonly outcome?: string | undefined;
   readonly since?: string | undefined;
   readonly limit?: number | undefined;
+};
+
+export type LimitQuery = {
+  readonly workflow: string;
+  readonly node?: string | undefined;
+  readonly node_type?: string | undefined;
+  readonly datacenter?: string | undefined;
 };
 
 /** The coordinator refused, or failed and said so. */
@@ -73,7 +91,7 @@ export type CallOptions = { readonly signal?: AbortSignal | undefined };
 
 /** One method per route. Each throws `ApiError`, `CoordinatorUnreachableError`, or the signal's reason. */
 export type CoordinatorClient = AsyncDisposable & {
-  /** 201, 200 and 409 with reasons are all answers here; the same `request_id` and `issued_at` are repeated on failover. */
+  /** 201, 202, 200 and 409 with reasons are all answers here; the same `request_id` and `issued_at` are repeated on failover. */
   readonly request: (request: ApiRequest, options?: CallOptions) => Promise<ApiDecision>;
   readonly reportEpisode: (report: ApiEpisodeReport, options?: CallOptions) => Promise<ApiEpisodeAnswer>;
   readonly listExecutions: (query?: ExecutionQuery, options?: CallOptions) => Promise<ApiExecution[]>;
@@ -81,6 +99,19 @@ export type CoordinatorClient = AsyncDisposable & {
   /** The story so far and as it happens, until the execution has closed; survives the loss of a connection. */
   readonly executionEvents: (id: string, options?: CallOptions) => AsyncIterable<ApiEvent>;
   readonly cancelExecution: (id: string, reason: string, options?: CallOptions) => Promise<ApiExecution>;
+  readonly listPending: (options?: CallOptions) => Promise<ApiPendingRequest[]>;
+  /** `id` is `pending:...`, here and in the three that follow. */
+  readonly getPending: (id: string, options?: CallOptions) => Promise<ApiPendingDetail>;
+  readonly cancelPending: (id: string, reason: string, options?: CallOptions) => Promise<ApiPendingDetail>;
+  readonly approve: (id: string, approval: ApiApproval, options?: CallOptions) => Promise<ApiApproved>;
+  readonly deny: (id: string, reason: string, options?: CallOptions) => Promise<ApiApproved>;
+  /** The same `request_id` is repeated on failover, so that it is one pause; so with a window. */
+  readonly pause: (wish: ApiPauseRequest, options?: CallOptions) => Promise<ApiPaused>;
+  readonly resume: (wish: ApiResumeRequest, options?: CallOptions) => Promise<ApiResumed>;
+  readonly windows: (options?: CallOptions) => Promise<ApiWindow[]>;
+  readonly addWindow: (wish: ApiWindowRequest, options?: CallOptions) => Promise<ApiWindow>;
+  readonly removeWindow: (name: string, reason: string, options?: CallOptions) => Promise<ApiWindow>;
+  readonly limits: (query: LimitQuery, options?: CallOptions) => Promise<ApiLimit[]>;
   readonly nodes: (options?: CallOptions) => Promise<ApiNode[]>;
   readonly workflows: (options?: CallOptions) => Promise<ApiWorkflow[]>;
   readonly status: (options?: CallOptions) => Promise<ApiStatus>;
@@ -108,6 +139,17 @@ export function openCoordinatorClient(options: CoordinatorClientOptions): Coordi
     getExecution: async (id, call) => get(executionPath(id), call),
     executionEvents: (id, call) => streamEvents(calls, id, call),
     cancelExecution: async (id, reason, call) => post(`${executionPath(id)}/cancel`, { reason }, call),
+    listPending: (call) => get('/v1/pending', call),
+    getPending: async (id, call) => get(executionPath(id), call),
+    cancelPending: async (id, reason, call) => post(`${executionPath(id)}/cancel`, { reason }, call),
+    approve: async (id, approval, call) => post(`${executionPath(id)}/approve`, approval, call),
+    deny: async (id, reason, call) => post(`${executionPath(id)}/deny`, { reason }, call),
+    pause: (wish, call) => post('/v1/pause', { request_id: randomUUID(), ...wish }, call),
+    resume: (wish, call) => post('/v1/resume', wish, call),
+    windows: (call) => get('/v1/windows', call),
+    addWindow: (wish, call) => post('/v1/windows', { request_id: randomUUID(), ...wish }, call),
+    removeWindow: (name, reason, call) => post(`/v1/windows/${encodeURIComponent(name)}/remove`, { reason }, call),
+    limits: (query, call) => get(`/v1/limits${queryText(query)}`, call),
     nodes: (call) => get('/v1/nodes', call),
     workflows: (call) => get('/v1/workflows', call),
     status: (call) => get('/v1/status', call),
@@ -247,7 +289,7 @@ function executionPath(id: string): string {
   );
 }
 
-function queryText(query: ExecutionQuery): string {
+function queryText(query: ExecutionQuery | LimitQuery): string {
   const parameters = new URLSearchParams();
   for (const [key, value] of Object.entries(query)) if (value !== undefined) parameters.set(key, String(value));
   return parameters.size === 0 ? '' : `?${parameters.toString()}`;

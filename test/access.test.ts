@@ -28,6 +28,7 @@ type Expected = {
   /** What the service is then asked; null: nothing. */
   readonly asks: keyof CoordinatorService | null;
   readonly body?: object;
+  readonly query?: string;
   /** Open to callers without a certificate by the example's `public` rule. */
   readonly public?: true;
 };
@@ -43,6 +44,19 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   'GET /v1/executions/{id}': { status: 200, asks: 'getExecution' },
   'GET /v1/executions/{id}/events': { status: 200, asks: 'executionEvents' },
   'POST /v1/executions/{id}/cancel': { status: 200, asks: 'cancelExecution', body: { reason: 'wrong host' } },
+  'GET /v1/pending': { status: 200, asks: 'listPending' },
+  'POST /v1/executions/{id}/approve': { status: 200, asks: 'approve', body: { plan: 'p' } },
+  'POST /v1/executions/{id}/deny': { status: 200, asks: 'deny', body: { reason: 'not now' } },
+  'POST /v1/pause': { status: 200, asks: 'pause', body: { scope: { everything: true }, reason: 'storm' } },
+  'POST /v1/resume': { status: 200, asks: 'resume', body: { id: 'p-3f9a1c07', reason: 'over' } },
+  'GET /v1/windows': { status: 200, asks: 'windows' },
+  'POST /v1/windows': {
+    status: 200,
+    asks: 'addWindow',
+    body: { scope: { node_types: ['web'] }, until: '2026-05-01T12:00:00Z', reason: 'release' },
+  },
+  'POST /v1/windows/{name}/remove': { status: 200, asks: 'removeWindow', body: { reason: 'done early' } },
+  'GET /v1/limits': { status: 200, asks: 'limits', query: '?workflow=restart-service&node=web-1' },
   'GET /v1/nodes': { status: 200, asks: 'nodes' },
   'GET /v1/workflows': { status: 200, asks: 'workflows' },
   'GET /v1/status': { status: 200, asks: 'status' },
@@ -209,7 +223,8 @@ describe('every route and every kind of caller', () => {
       assert.ok(expected, `${name} has no expected answer: add it to EXPECTED`);
       for (const [who, { client, outcome }] of callers) {
         listener.service.calls.length = 0;
-        const path = route.path.replace('{id}', 'restart-service:web-1:1-4k');
+        const names = route.path.replace('{id}', 'restart-service:web-1:1-4k').replace('{name}', 'w-3f9a1c07');
+        const path = names + (expected.query ?? '');
         const body = expected.body === undefined ? undefined : JSON.stringify(expected.body);
         const options = { ...(await tlsOptionsOf(client)), port: listener.port, method: route.method, path };
         const answer = await ask(options, body);

@@ -104,8 +104,23 @@ export type ApiPendingRequest = ApiPending & {
   approved_by: string | null;
 };
 
+/** `GET /v1/executions/{id}` of `pending:...`, and the answer to its cancellation. */
+export type ApiPendingDetail = {
+  pending: string;
+  state: 'waiting' | 'ended';
+  /** Null while it waits: `admitted expired refused no_fault denied cancelled`. */
+  outcome: string | null;
+  /** That it became. */
+  execution: string | null;
+  message: string;
+  /** How it waits; null when it does not any more. */
+  request: ApiPendingRequest | null;
+};
+
 /** `POST /v1/executions/{id}/approve`: `plan` must be the digest that the approver was shown. */
 export type ApiApproval = { plan?: string | undefined; reason?: string | undefined; break_glass?: boolean | undefined };
+/** `POST /v1/executions/{id}/deny` */
+export type ApiDenial = { reason: string };
 export type ApiApproved = { pending: string; by: string; execution: string | null; message: string };
 
 /** Exactly one of them, or `everything`. */
@@ -115,8 +130,14 @@ export type ApiStopScope =
   | { datacenter: string }
   | { node_type: string }
   | { node: string };
-/** `POST /v1/pause` */
-export type ApiPauseRequest = { scope: ApiStopScope; reason: string; for_s?: number | undefined };
+/** `POST /v1/pause`: a scope that names nothing known is refused, unless `force`. Repeated with one `request_id` it is one pause. */
+export type ApiPauseRequest = {
+  scope: ApiStopScope;
+  reason: string;
+  for_s?: number | undefined;
+  force?: boolean | undefined;
+  request_id?: string | undefined;
+};
 export type ApiPause = {
   id: string;
   scope: ApiStopScope;
@@ -129,9 +150,19 @@ export type ApiPause = {
 export type ApiPaused = ApiPause & { outstanding: { execution: string; begins_by: string }[]; quiet_after: string };
 /** `POST /v1/resume`: the id of a pause or of an open breaker. */
 export type ApiResumeRequest = { id: string; reason: string };
+export type ApiResumed = { id: string; what: 'pause' | 'breaker'; by: string };
 
 /** `POST /v1/windows`: nothing new begins in this scope from `from` until `until`. */
-export type ApiWindowRequest = { scope: ApiWindowScope; from?: string | undefined; until: string; reason: string };
+export type ApiWindowRequest = {
+  scope: ApiWindowScope;
+  from?: string | undefined;
+  until: string;
+  reason: string;
+  force?: boolean | undefined;
+  request_id?: string | undefined;
+};
+/** `POST /v1/windows/{name}/remove` */
+export type ApiWindowRemoval = { reason: string };
 export type ApiWindowScope = {
   workflows?: string[] | undefined;
   node_types?: string[] | undefined;
@@ -272,7 +303,8 @@ export type ApiStatus = {
   domain: string;
   temporal: { address: string; connected: boolean };
   gate: {
-    state: 'open' | 'paused' | 'missing' | 'unreachable';
+    /** `quarantined`: lost its memory, until a person adopts it. `opening`: took over from a lost run, for seconds. */
+    state: 'open' | 'paused' | 'quarantined' | 'opening' | 'missing' | 'unreachable';
     leases: number | null;
     orphaned: number | null;
     waiting: number | null;
@@ -280,10 +312,14 @@ export type ApiStatus = {
     pauses: ApiPause[];
     windows: ApiWindow[];
     breakers: ApiBreaker[];
+    /** Leases kept without proof that their hosts are done; freed by a person: `fettle lease free`. */
+    orphans: { execution: string; unsettled: string[] }[];
     /** Workflows about which coordinators disagree: the strictest of their limits holds. */
     disagreements: { workflow: string; definitions: { digest: string; announced_by: string[] }[] }[];
   };
   fleet: { state: 'ready' | 'warming_up' | 'unreachable'; alive: number };
+  /** Executions of our workflow types that hold no lease, or whose plan is not the lease's; null: not looked yet. */
+  strays: { execution: string; why: 'no_lease' | 'plan_differs' }[] | null;
   config: { files: { file: string; loaded_at: string; problems: string[] }[] };
   warnings: string[];
 };

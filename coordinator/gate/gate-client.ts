@@ -12,7 +12,10 @@ import {
   type BatchAnswer,
   type GateSummary,
   type LeaseSummary,
+  type LimitSummary,
   type Operation,
+  type TargetRef,
+  type WaitingSummary,
 } from '../../workflows/gate/operations.ts';
 import { grpcCode, isClosed, isNotFound, isUnreachable, type Temporal } from '../temporal.ts';
 import type { KnownLease } from './known-lease.ts';
@@ -122,9 +125,19 @@ export class GateClient {
     return this.#query('leases', 'ask the gate for its leases');
   }
 
-  async #query<T>(name: string, what: string): Promise<T> {
+  /** What waits. @throws as `summary` */
+  waiting(): Promise<WaitingSummary[]> {
+    return this.#query('waiting', 'ask the gate what waits');
+  }
+
+  /** Each limit of a workflow as it stands for a target. @throws as `summary` */
+  explain(workflow: string, target: TargetRef): Promise<LimitSummary[]> {
+    return this.#query('explain', 'ask the gate for its limits', { w: workflow, t: target });
+  }
+
+  async #query<T>(name: string, what: string, ...args: readonly unknown[]): Promise<T> {
     try {
-      return await this.#options.temporal.call(what, () => this.#handle().query<T>(name));
+      return await this.#options.temporal.call(what, () => this.#handle().query<T, unknown[]>(name, ...args));
     } catch (error) {
       throw isClosed(error) || isNotFound(error) ? missing(this.#options.domain, error) : error;
     }

@@ -1,68 +1,79 @@
 /** How the gate is, as people read it. */
 import { errorMessage } from '../../identity/error-message.ts';
-import type { ApiBreaker, ApiPause, ApiStatus, ApiStopScope, ApiWindow } from '../../workflows/api.ts';
-import type { BreakerSummary, GateSummary, PauseScope, WindowSummary } from '../../workflows/gate/operations.ts';
+import type { ApiBreaker, ApiPause, ApiStatus, ApiWindow } from '../../workflows/api.ts';
+import { executionId } from '../../workflows/contract.ts';
+import type { BreakerSummary, GateSummary, LeaseSummary, WindowSummary } from '../../workflows/gate/operations.ts';
+import { toApiWindowScope, toStopScope } from '../stop/stop-scope.ts';
 import { GateUnavailableError, type GateClient } from './gate-client.ts';
 import { scopeText } from './reasons.ts';
 
-/** What an older release's worker may leave out of its answer: any coordinator may be the one that runs the gate. */
-type Answered = Pick<GateSummary, 'leases' | 'orphaned' | 'pauses' | 'quarantine'> & Partial<GateSummary>;
+/** So many orphans are named; the count is always whole. */
+const MAX_ORPHANS = 50;
 
 export async function gateStatus(gate: GateClient): Promise<ApiStatus['gate']> {
   try {
-    return describeGate(await gate.summary());
+    const summary = await gate.summary();
+    return describeGate(summary, summary.orphaned === 0 ? [] : await gate.leases());
   } catch (error) {
     const missing = error instanceof GateUnavailableError && error.code === 'gate_missing';
     const nothing = { leases: null, orphaned: null, waiting: null };
-    const none = { pauses: [], windows: [], breakers: [], disagreements: [] };
+    const none = { pauses: [], windows: [], breakers: [], orphans: [], disagreements: [] };
     return { state: missing ? 'missing' : 'unreachable', ...nothing, ...none, detail: errorMessage(error) };
   }
 }
 
-function describeGate(summary: Answered): ApiStatus['gate'] {
-  const stopped = summary.quarantine !== null || summary.pauses.some((pause) => pause.scope.k === 'all');
+function describeGate(summary: GateSummary, leases: readonly LeaseSummary[]): ApiStatus['gate'] {
   return {
-    state: stopped ? 'paused' : 'open',
+    state: stateOf(summary),
     leases: summary.leases,
     orphaned: summary.orphaned,
-    waiting: summary.waiting ?? null,
-    detail: summary.quarantine ?? pausesText(summary),
+    waiting: summary.waiting,
+    detail: summary.quarantine ?? openingText(summary) ?? pausesText(summary),
     pauses: summary.pauses.map(toApiPause),
-    windows: (summary.windows ?? []).map(toApiWindow),
-    breakers: (summary.breakers ?? []).map(toApiBreaker),
+    windows: summary.windows.map(toApiWindow),
+    breakers: summary.breakers.map(toApiBreaker),
+    orphans: leases
+      .filter(({ orphaned }) => orphaned)
+      .slice(0, MAX_ORPHANS)
+      .map(toOrphan),
     disagreements: disagreements(summary),
   };
 }
 
-const pausesText = ({ pauses }: Answered): string | null =>
-  pauses.length === 0 ? null : pauses.map((pause) => `${pause.why} (by ${pause.by})`).join('; ');
-
-const time = (ms: number | undefined): string => new Date(ms ?? 0).toISOString();
-
-function toStopScope({ k, v = '' }: PauseScope): ApiStopScope {
-  if (k === 'all') return { everything: true };
-  if (k === 'w') return { workflow: v };
-  if (k === 'c') return { datacenter: v };
-  return k === 'y' ? { node_type: v } : { node: v };
+function stateOf({ quarantine, opening, pauses }: GateSummary): ApiStatus['gate']['state'] {
+  if (quarantine !== null) return 'quarantined';
+  if (opening !== null) return 'opening';
+  return pauses.some((pause) => pause.scope.k === 'all') ? 'paused' : 'open';
 }
 
-const toApiPause = ({ id, scope, why, by, since, until }: GateSummary['pauses'][number]): ApiPause => ({
+const pausesText = ({ pauses }: GateSummary): string | null =>
+  pauses.length === 0 ? null : pauses.map((pause) => `${pause.why} (by ${pause.by})`).join('; ');
+
+const openingText = ({ opening }: GateSummary): string | null =>
+  opening === null ? null : `took over from a lost run, ${opening} leases still to be looked at`;
+
+const time = (ms: number): string => new Date(ms).toISOString();
+
+export const leaseName = ({ workflow, target, lease: [epoch, n] }: LeaseSummary): string =>
+  executionId(workflow, target, { epoch, n });
+
+const toOrphan = (lease: LeaseSummary): ApiStatus['gate']['orphans'][number] => ({
+  execution: leaseName(lease),
+  unsettled: lease.unsettled.map(({ step, attempt, node }) => `${step} #${attempt} on ${node}`),
+});
+
+export const toApiPause = ({ id, scope, why, by, since, until }: GateSummary['pauses'][number]): ApiPause => ({
   id,
   scope: toStopScope(scope),
   reason: why,
   by,
   since: time(since),
-  until: until ? time(until) : null,
+  until: until === null ? null : time(until),
 });
 
-const toApiWindow = ({ name, scope, from, until, byPerson, by, why }: WindowSummary): ApiWindow => ({
+export const toApiWindow = ({ name, scope, from, until, byPerson, by, why }: WindowSummary): ApiWindow => ({
   name,
-  scope: {
-    ...(scope.w === undefined ? {} : { workflows: [...scope.w] }),
-    ...(scope.y === undefined ? {} : { node_types: [...scope.y] }),
-    ...(scope.c === undefined ? {} : { datacenters: [...scope.c] }),
-    ...(scope.n === undefined ? {} : { nodes: [...scope.n] }),
-  },
+  scope: toApiWindowScope(scope),
   from: time(from),
   until: time(until),
   source: byPerson ? 'person' : 'file',
@@ -70,7 +81,7 @@ const toApiWindow = ({ name, scope, from, until, byPerson, by, why }: WindowSumm
   reason: why,
 });
 
-const toApiBreaker = ({ id, workflow, scope, of, limit, streak, since, last }: BreakerSummary): ApiBreaker => ({
+export const toApiBreaker = ({ id, workflow, scope, of, limit, streak, since, last }: BreakerSummary): ApiBreaker => ({
   id,
   workflow,
   scope: scopeText(scope),
@@ -81,9 +92,9 @@ const toApiBreaker = ({ id, workflow, scope, of, limit, streak, since, last }: B
   last_execution: last,
 });
 
-const disagreements = ({ definitions = [] }: Answered): ApiStatus['gate']['disagreements'] =>
+const disagreements = ({ definitions }: GateSummary): ApiStatus['gate']['disagreements'] =>
   definitions
-    .filter(({ announced }) => (announced ?? []).length > 1)
+    .filter(({ announced }) => announced.length > 1)
     .map(({ workflow, announced }) => ({
       workflow,
       definitions: announced.map(({ digest, by }) => ({ digest, announced_by: [...by] })),

@@ -2,7 +2,7 @@
 import type { ApiReason } from '../../workflows/api.ts';
 import type { ReasonRef, ScopeCode } from '../../workflows/gate/operations.ts';
 
-const CONSTRAINT = {
+export const CONSTRAINT = {
   c: 'concurrency',
   m: 'maxExecution',
   d: 'cooldown',

@@ -10,7 +10,7 @@ import { readJson } from './body.ts';
 import { failureAnswer, HttpFailure, toResponse } from './failure.ts';
 import type { RequestPeer } from './peer.ts';
 import type { Route, RouteCall } from './route.ts';
-import { executionIdSchema } from './schemas.ts';
+import { executionIdSchema, windowNameSchema } from './schemas.ts';
 
 export type ApiOptions = {
   readonly service: CoordinatorService;
@@ -128,7 +128,9 @@ async function readCall(
   const query = check(route.query, readQuery(context.req.raw.url), 'bad_query', 'the query');
   const id = route.path.includes('{id}')
     ? check(executionIdSchema, context.req.param('id'), 'bad_execution_id', 'the path')
-    : '';
+    : route.path.includes('{name}')
+      ? check(windowNameSchema, context.req.param('name'), 'bad_window_name', 'the path')
+      : '';
   const body = route.body === null ? null : check(route.body, await readJson(context.req.raw), 'bad_body', 'the body');
   const call: RouteCall<unknown, unknown> = {
     service: options.service,

@@ -117,6 +117,11 @@ export const executionQuerySchema = strict({
 }) satisfies z.ZodType<ExecutionFilter>;
 export const emptyQuerySchema = strict({});
 
+export const windowNameSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9._:-]{1,200}$/, 'not the name of a window; GET /v1/windows lists them')
+  .openapi({ example: 'w-3f9a1c07' });
+
 export const executionIdSchema = z
   .string()
   .regex(/^[A-Za-z0-9._:-]{1,300}$/, 'not an execution id; GET /v1/executions lists them')
@@ -278,7 +283,7 @@ export const statusSchema = z
     domain: z.string(),
     temporal: z.object({ address: z.string(), connected: z.boolean() }),
     gate: z.object({
-      state: z.enum(['open', 'paused', 'missing', 'unreachable']),
+      state: z.enum(['open', 'paused', 'quarantined', 'opening', 'missing', 'unreachable']),
       leases: z.number().nullable(),
       orphaned: z.number().nullable(),
       waiting: z.number().nullable(),
@@ -286,6 +291,7 @@ export const statusSchema = z
       pauses: z.array(pauseSchema),
       windows: z.array(windowSchema),
       breakers: z.array(breakerSchema),
+      orphans: z.array(z.object({ execution: z.string(), unsettled: z.array(z.string()) })),
       disagreements: z.array(
         z.object({
           workflow: z.string(),
@@ -294,6 +300,7 @@ export const statusSchema = z
       ),
     }),
     fleet: z.object({ state: z.enum(['ready', 'warming_up', 'unreachable']), alive: z.number() }),
+    strays: z.array(z.object({ execution: z.string(), why: z.enum(['no_lease', 'plan_differs']) })).nullable(),
     config: z.object({
       files: z.array(z.object({ file: z.string(), loaded_at: time, problems: z.array(z.string()) })),
     }),

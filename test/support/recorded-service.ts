@@ -1,5 +1,5 @@
 import type { Caller, CoordinatorService } from '../../coordinator/service.ts';
-import type { ApiEvent, ApiExecution, ApiExecutionDetail } from '../../workflows/api.ts';
+import type { ApiEvent, ApiExecution, ApiExecutionDetail, ApiPendingRequest, ApiWindow } from '../../workflows/api.ts';
 
 export type RecordedCall = {
   readonly method: keyof CoordinatorService;
@@ -43,6 +43,34 @@ export const DETAIL: ApiExecutionDetail = {
   timeline: [...EVENTS],
 };
 
+export const PENDING: ApiPendingRequest = {
+  pending: 'pending:4k9',
+  waits_for: 'approval',
+  message: 'waits for a yes',
+  reasons: [],
+  place: 0,
+  asks_again_at: AT,
+  expires_at: AT,
+  workflow: 'restart-service',
+  target: 'web-1',
+  request: 'r-1',
+  caller: 'spiffe://example.com/person/bob',
+  since: AT,
+  plan: 'p',
+  approved_by: null,
+};
+const WINDOW: ApiWindow = {
+  name: 'w-3f9a1c07',
+  scope: { node_types: ['web'] },
+  from: AT,
+  until: AT,
+  source: 'person',
+  by: 'ann',
+  reason: 'release',
+};
+const WAITED = { pending: PENDING.pending, state: 'waiting', outcome: null, execution: null, message: 'm' } as const;
+const APPROVED = { pending: PENDING.pending, by: 'ann', execution: null, message: 'approved' };
+
 export function recordedService(override: Partial<CoordinatorService> = {}): RecordedService {
   const calls: RecordedCall[] = [];
   const note = (method: keyof CoordinatorService, caller: Caller | null, ...args: readonly unknown[]): void =>
@@ -72,6 +100,51 @@ export function recordedService(override: Partial<CoordinatorService> = {}): Rec
     cancelExecution: (caller, id, reason) => {
       note('cancelExecution', caller, id, reason);
       return Promise.resolve(EXECUTION);
+    },
+    listPending: () => {
+      note('listPending', null);
+      return Promise.resolve([PENDING]);
+    },
+    getPending: (id) => {
+      note('getPending', null, id);
+      return Promise.resolve({ ...WAITED, request: PENDING });
+    },
+    cancelPending: (caller, id, reason) => {
+      note('cancelPending', caller, id, reason);
+      return Promise.resolve({ ...WAITED, state: 'ended', outcome: 'cancelled', request: null });
+    },
+    approve: (caller, id, approval) => {
+      note('approve', caller, id, approval);
+      return Promise.resolve(APPROVED);
+    },
+    deny: (caller, id, reason) => {
+      note('deny', caller, id, reason);
+      return Promise.resolve({ ...APPROVED, message: 'denied' });
+    },
+    pause: (caller, { scope, reason }) => {
+      note('pause', caller, scope, reason);
+      const pause = { id: 'p-3f9a1c07', scope, reason, by: 'ann', since: AT, until: null };
+      return Promise.resolve({ ...pause, outstanding: [], quiet_after: AT });
+    },
+    resume: (caller, { id, reason }) => {
+      note('resume', caller, id, reason);
+      return Promise.resolve({ id, what: 'pause', by: 'ann' });
+    },
+    windows: () => {
+      note('windows', null);
+      return Promise.resolve([WINDOW]);
+    },
+    addWindow: (caller, wish) => {
+      note('addWindow', caller, wish);
+      return Promise.resolve(WINDOW);
+    },
+    removeWindow: (caller, name, reason) => {
+      note('removeWindow', caller, name, reason);
+      return Promise.resolve(WINDOW);
+    },
+    limits: (query) => {
+      note('limits', null, query);
+      return Promise.resolve([]);
     },
     nodes: () => {
       note('nodes', null);
@@ -117,9 +190,11 @@ export function recordedService(override: Partial<CoordinatorService> = {}): Rec
           pauses: [],
           windows: [],
           breakers: [],
+          orphans: [],
           disagreements: [],
         },
         fleet: { state: 'ready', alive: 1 },
+        strays: [],
         config: { files: [] },
         warnings: [],
       });
