@@ -22,6 +22,7 @@ import { block, many, needed, one, optional, required, withDefault, type ReadOpt
 import { path, webhookUrl } from './value-addresses.ts';
 import { name, trustDomain, word } from './value-names.ts';
 import { duration, oneOf } from './value-types.ts';
+import { windowBlock, windowOf, type WindowConfig } from './window.ts';
 
 /** One `route_rule` of `server_config`: opens a door, nothing more. */
 export type RouteRule = {
@@ -92,6 +93,7 @@ export type CoordinatorConfig = {
   readonly sources: readonly PrometheusSourceConfig[];
   readonly notify: readonly NotifyConfig[];
   readonly limits: readonly FleetLimit[];
+  readonly windows: readonly WindowConfig[];
   /** Where every decision and every refused caller is written down; null: in the log only. */
   readonly audit: { readonly file: string } | null;
 };
@@ -143,6 +145,7 @@ export const coordinatorFile = block({
     source: many(sourceBlock),
     notify: many(notifyBlock),
     limit: many(limitBlock),
+    window: many(windowBlock),
     audit: one(
       block({
         doc: 'A record of every decision and every refused caller, one JSON document a line, each line sealing the one before.',
@@ -162,12 +165,12 @@ export const coordinatorFile = block({
 
 const LOOPBACK = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|::1)$/;
 
-/** Checks what a schema cannot, and gives the whole configuration when nothing is missing or wrong. */
-export function coordinatorOf(
+/** Checks what a schema cannot, reads the calendars, and gives the whole configuration when nothing is missing or wrong. */
+export async function coordinatorOf(
   section: Section<typeof coordinatorFile>,
   { problems, complete }: ReadOptions,
   known: Known = {},
-): CoordinatorConfig | null {
+): Promise<CoordinatorConfig | null> {
   const { blocks } = section;
   const [server] = blocks.server_config;
   const access = accessOf(section, problems);
@@ -177,6 +180,7 @@ export function coordinatorOf(
   const identity = identityOf(blocks.identity[0]);
   const hasInventory = section.given.has('inventory');
   const limits = fleetLimitsOf(blocks.limit, { problems, complete }, { ...known, hasInventory });
+  const windows = everyOne(await Promise.all(blocks.window.map((window) => windowOf(window, problems))));
   const listen = server === undefined ? null : listenOf(server, problems);
   if (complete && server?.values?.enable_tls === true && blocks.identity.length === 0)
     problems.error(
@@ -187,7 +191,7 @@ export function coordinatorOf(
   const enableTls = server?.values?.enable_tls;
   if (section.values === null || access === null || sources === null || notify === null || temporal === null)
     return null;
-  if (limits === null || blocks.audit[0]?.values === null) return null;
+  if (limits === null || windows === null || blocks.audit[0]?.values === null) return null;
   if (listen === null || enableTls === undefined || (identity === null && (enableTls || blocks.identity.length > 0)))
     return null;
   const {
@@ -210,6 +214,7 @@ export function coordinatorOf(
     sources,
     notify,
     limits,
+    windows,
     audit: blocks.audit[0]?.values ?? null,
   };
 }

@@ -95,13 +95,13 @@ export function readWorkflow({ file, body }: DecodedFile, problems: Problems, kn
 async function loadMerged<B extends Block, T>(
   paths: readonly string[],
   schema: B,
-  build: (section: Section<B>, options: ReadOptions) => T | null,
+  build: (section: Section<B>, options: ReadOptions) => T | null | Promise<T | null>,
 ): Promise<Loaded<T>> {
   const problems = new Problems();
   const files = await listHclFiles(paths, problems);
   const decoded: DecodedFile[] = [];
   for (const file of files) decoded.push(await decodeFile(file, problems));
-  const config = readMerged(
+  const config = await readMerged(
     decoded,
     schema,
     build,
@@ -115,10 +115,10 @@ async function loadMerged<B extends Block, T>(
 export function readMerged<B extends Block, T>(
   decoded: readonly DecodedFile[],
   schema: B,
-  build: (section: Section<B>, options: ReadOptions) => T | null,
+  build: (section: Section<B>, options: ReadOptions) => T,
   options: ReadOptions,
   first = decoded[0]?.file ?? '',
-): T | null {
+): T {
   const body = mergeBodies(decoded, options.problems);
   const place = beginning(decoded[0]?.file ?? first);
   return build(readSection(schema, body, { place, path: '', labels: [] }, options), options);

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { agentOf } from './agent.ts';
 import { clientOf } from './client.ts';
 import { commandsOf } from './commands.ts';
-import { coordinatorOf } from './coordinator.ts';
+import { coordinatorOf, type CoordinatorConfig } from './coordinator.ts';
 import { beginning, decodeFile, listHclFiles, type DecodedFile } from './files.ts';
 import { inventoryOf } from './inventory.ts';
 import { isPart, recogniseKind, SCHEMAS, unrecognised, type Kind } from './kinds.ts';
@@ -53,7 +53,7 @@ export async function validateFiles(paths: readonly string[], options: ValidateO
     sorted.push({ ...decoded, kind });
   }
   const groupOf = (file: string): string => (options.kind === undefined ? (groups.get(file) ?? `file ${file}`) : 'all');
-  checkKinds(sorted, groupOf, problems, options);
+  await checkKinds(sorted, groupOf, problems, options);
   return { problems: problems.sorted(files), files: sorted.map(({ file, kind }) => ({ file, kind })) };
 }
 
@@ -86,7 +86,12 @@ async function foldersOf(path: string): Promise<readonly string[]> {
 
 type GroupOf = (file: string) => string;
 
-function checkKinds(sorted: readonly Sorted[], groupOf: GroupOf, problems: Problems, options: ValidateOptions): void {
+async function checkKinds(
+  sorted: readonly Sorted[],
+  groupOf: GroupOf,
+  problems: Problems,
+  options: ValidateOptions,
+): Promise<void> {
   const { known = {}, kind: forced } = options;
   const of = (kind: Kind): readonly (readonly Sorted[])[] => [
     ...Map.groupBy(
@@ -100,10 +105,13 @@ function checkKinds(sorted: readonly Sorted[], groupOf: GroupOf, problems: Probl
     const complete = bodies.length === files.length && (forced !== undefined || !isPart(kind, bodies));
     return { problems, complete };
   };
-  const coordinators = of('coordinator').map((files) => {
+  const coordinators: (CoordinatorConfig | null)[] = [];
+  for (const files of of('coordinator')) {
     const read = optionsFor('coordinator', files);
-    return readMerged(files, SCHEMAS.coordinator, (section, read) => coordinatorOf(section, read, known), read);
-  });
+    coordinators.push(
+      await readMerged(files, SCHEMAS.coordinator, (section, options) => coordinatorOf(section, options, known), read),
+    );
+  }
   for (const files of of('agent'))
     readMerged(files, SCHEMAS.agent, (section, read) => agentOf(section, read, known), optionsFor('agent', files));
   for (const files of of('trigger-daemon'))

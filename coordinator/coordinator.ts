@@ -26,6 +26,7 @@ import { coordinatorMetrics, type CoordinatorMetrics } from './metrics.ts';
 import { watchRules, type Rules } from './rules.ts';
 import { executionExists, startExecution } from './start-execution.ts';
 import { openTemporal, type Temporal } from './temporal.ts';
+import { announceWindows } from './windows/announce-windows.ts';
 import { loadWorkflowBundle } from './workflow-bundle.ts';
 import { NOTHING_WAITS } from './waiting-none.ts';
 import { superviseWorkers, type Workers } from './workers.ts';
@@ -206,11 +207,14 @@ async function startWorkers(house: House, courier: Courier, sources: SourcePool)
   });
 }
 
-function keepAnnounced({ log, changed }: House, admission: Admission): () => void {
+function keepAnnounced({ config, gate, rules, log, changed }: House, admission: Admission): () => void {
   const announce = (): void => {
     admission
       .announce()
       .catch((error: unknown) => log.warn({ error }, 'definitions were not announced to the gate; trying again'));
+    announceWindows({ name: config.name, gate, windows: rules.windows, log }).catch((error: unknown) =>
+      log.warn({ error }, 'closed windows were not announced to the gate; trying again'),
+    );
   };
   announce();
   changed.announce = announce;

@@ -7,6 +7,7 @@ import type { Known } from '../config/known.ts';
 import { loadCoordinator, loadInventory, loadWorkflows, type Loaded } from '../config/load.ts';
 import { formatProblem, type Problem } from '../config/problem.ts';
 import { watchConfig, type WatchStatus } from '../config/watched.ts';
+import type { WindowConfig } from '../config/window.ts';
 import type { WorkflowConfig } from '../config/workflow.ts';
 import { ACTION_ARGUMENTS } from '../workflows/action-arguments.ts';
 import type { ApiStatus } from '../workflows/api.ts';
@@ -21,6 +22,7 @@ export type Rules = AsyncDisposable & {
   readonly definitions: () => readonly WorkflowDefinition[];
   /** How requests for this workflow are ruled now: by its own limits and mode, and the fleet-wide limits that cover it. */
   readonly ruling: (definition: WorkflowDefinition) => Ruling;
+  readonly windows: () => readonly WindowConfig[];
   readonly inventory: () => readonly InventoryNode[];
   readonly status: () => ApiStatus['config'];
   readonly warnings: () => readonly string[];
@@ -111,6 +113,7 @@ export async function watchRules(options: RulesOptions): Promise<Rules> {
         workflows: workflows.current(),
         limits: own?.current().limits ?? config.limits,
       })),
+      windows: () => own?.current().windows ?? config.windows,
       inventory: () => inventory?.current() ?? [],
       status: () => ({ files: watched.flatMap((one) => fileStatus(one.status())) }),
       warnings: () =>
