@@ -17,6 +17,7 @@ import { watchStrays, type Strays } from './execution/strays.ts';
 import { createSweep } from './execution/sweep.ts';
 import { createVerify } from './execution/verify.ts';
 import { watchFleet, type Fleet } from './fleet.ts';
+import type { DecideOptions } from './gate/decide.ts';
 import { GateClient } from './gate/gate-client.ts';
 import { openKnownLease } from './gate/known-lease.ts';
 import { createApi } from './http/api.ts';
@@ -24,12 +25,16 @@ import { requestPeer } from './http/peer.ts';
 import { startHttpServer } from './http/server.ts';
 import { coordinatorMetrics, type CoordinatorMetrics } from './metrics.ts';
 import { watchRules, type Rules } from './rules.ts';
+import type { Knowledge } from './request-check.ts';
+import type { StartOptions } from './start-admitted.ts';
 import { executionExists, startExecution } from './start-execution.ts';
 import { openTemporal, type Temporal } from './temporal.ts';
 import { announceWindows } from './windows/announce-windows.ts';
 import { loadWorkflowBundle } from './workflow-bundle.ts';
-import { NOTHING_WAITS } from './waiting-none.ts';
-import { superviseWorkers, type Workers } from './workers.ts';
+import { createPendingActivities } from './waiting/ask-again.ts';
+import { pendingWorkflows, type PendingWorkflows } from './waiting/pending-workflows.ts';
+import { createWaiting } from './waiting/waiting.ts';
+import { superviseWorkers, type EagerStarter, type Workers } from './workers.ts';
 
 /** Definitions are announced to the gate this often; it forgets them after five minutes. */
 const ANNOUNCE_MS = 60_000;
@@ -87,14 +92,17 @@ export async function startCoordinator(
   const courier = await openCourier(house);
   const sources = openSourcePool(config.sources);
   stack.defer(() => sources.close());
-  const workers = await startWorkers(house, courier, sources);
-  stack.defer(() => workers.stop());
-  const admission = admissionOf(house, workers);
+  let workers: Workers | null = null;
+  const asking = askingOf(house, () => workers?.starter() ?? null);
+  const running = await startWorkers(house, asking, courier, sources);
+  workers = running;
+  stack.defer(() => running.stop());
+  const admission = createAdmission({ ...asking, ...knowledgeOf(house), domain: config.domain });
   stack.defer(keepAnnounced(house, admission));
   for (const warning of identityWarnings(house)) parts.log.warn(warning);
   const strays = watchStrays(house);
   stack.defer(() => strays.stop());
-  const server = stack.use(await serve(house, admission, workers, strays));
+  const server = stack.use(await serve(house, asking, { admission, workers: running, strays }));
   const owned = stack.move();
   parts.log.info(
     { address: server.origin, domain: config.domain, workflows: house.rules.definitions().length },
@@ -155,29 +163,38 @@ async function openCourier({ config, identity, temporal, measures, log }: House)
   };
 }
 
-const admissionOf = (
-  { config, gate, fleet, rules, temporal, measures, log, drills }: House,
-  workers: Workers,
-): Admission =>
-  createAdmission({
-    name: config.name,
-    domain: config.domain,
-    gate,
-    fleet,
-    access: rules.access,
-    workflow: rules.definition,
-    ruling: rules.ruling,
-    workflowNames: () => rules.definitions().map((definition) => definition.name),
-    start: async (input) => {
-      await drills?.beforeStart?.(input.execution);
-      await startExecution(temporal, input, workers.starter());
-    },
-    exists: (execution) => executionExists(temporal, execution),
-    log,
-    onDecision: (decision, workflow) => measures.decisions.inc({ decision, workflow }),
-  });
+/** What it takes to ask the gate and to follow its answer, for callers and for what waits. */
+type Asking = DecideOptions &
+  StartOptions & {
+    readonly pending: PendingWorkflows;
+    readonly onDecision: (decision: string, workflow: string) => void;
+  };
 
-async function startWorkers(house: House, courier: Courier, sources: SourcePool): Promise<Workers> {
+const askingOf = (
+  { config, gate, rules, temporal, measures, log, drills }: House,
+  starter: () => EagerStarter | null,
+): Asking => ({
+  name: config.name,
+  gate,
+  ruling: rules.ruling,
+  start: async (input) => {
+    await drills?.beforeStart?.(input.execution);
+    await startExecution(temporal, input, starter());
+  },
+  exists: (execution) => executionExists(temporal, execution),
+  pending: pendingWorkflows(temporal),
+  log,
+  onDecision: (decision, workflow) => measures.decisions.inc({ decision, workflow }),
+});
+
+const knowledgeOf = ({ fleet, rules }: House): Knowledge => ({
+  fleet,
+  access: rules.access,
+  workflow: rules.definition,
+  workflowNames: () => rules.definitions().map((definition) => definition.name),
+});
+
+async function startWorkers(house: House, asking: Asking, courier: Courier, sources: SourcePool): Promise<Workers> {
   const { config, gate, fleet, rules, temporal, measures, identity, log, drills } = house;
   const agentTrustDomain = config.agentTrustDomain ?? identity?.current().id.trustDomain ?? 'unknown';
   const onStep = (action: string, status: string): void => measures.steps.inc({ action, status });
@@ -202,6 +219,7 @@ async function startWorkers(house: House, courier: Courier, sources: SourcePool)
     controlActivities: {
       notify: createNotify(rules.notify, log),
       sweep: createSweep({ temporal, gate, fleet, courier, agentTrustDomain, log }),
+      ...createPendingActivities(asking),
     },
     log,
   });
@@ -228,7 +246,9 @@ const identityWarnings = ({ identity }: House): string[] =>
     ? ['no identity block: receipts of agents cannot be checked, so no remedy can succeed; add identity { ... }']
     : [];
 
-function serve(house: House, admission: Admission, workers: Workers, strays: Strays) {
+type Served = { readonly admission: Admission; readonly workers: Workers; readonly strays: Strays };
+
+function serve(house: House, { pending }: Asking, { admission, workers, strays }: Served) {
   const { config, gate, fleet, rules, temporal, identity, log, metrics, measures, version } = house;
   const service = createService({
     name: config.name,
@@ -240,7 +260,13 @@ function serve(house: House, admission: Admission, workers: Workers, strays: Str
     fleet,
     admission,
     executions: readExecutions(temporal, gate, config.domain),
-    waiting: NOTHING_WAITS,
+    waiting: createWaiting({
+      gate,
+      pending,
+      access: rules.access,
+      log,
+      onBreakGlass: (workflow) => measures.breakGlass.inc({ workflow }),
+    }),
     strays: strays.current,
     access: rules.access,
     definitions: rules.definitions,

@@ -9,6 +9,7 @@ import {
 } from '@temporalio/common';
 import type { ApiEvent, ApiExecution, ApiExecutionDetail } from '../workflows/api.ts';
 import { formatLease, targetName, type Outcome, type SearchAttribute } from '../workflows/contract.ts';
+import { PENDING_TYPE } from '../workflows/pending-request.ts';
 import type { GateClient } from './gate/gate-client.ts';
 import { ApiFailure, type ExecutionFilter } from './service.ts';
 import { isNotFound, type Temporal } from './temporal.ts';
@@ -75,7 +76,8 @@ const SAFE = /^[A-Za-z0-9._:-]{1,255}$/;
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 function queryOf(domain: string, filter: ExecutionFilter): string {
-  const clauses = [`FettleDomain = '${domain}'`];
+  // What waits to become an execution is none yet.
+  const clauses = [`FettleDomain = '${domain}'`, `WorkflowType != '${PENDING_TYPE}'`];
   const wanted: [string, string | undefined][] = [
     ['FettleWorkflow', filter.workflow],
     ['FettleNode', filter.node],

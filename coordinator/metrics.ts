@@ -9,6 +9,7 @@ export type CoordinatorMetrics = {
   readonly forgeries: Counter;
   readonly requestSeconds: Histogram<'route' | 'status'>;
   readonly configProblems: Gauge<'file'>;
+  readonly breakGlass: Counter<'workflow'>;
 };
 
 export function coordinatorMetrics(registry: Registry): CoordinatorMetrics {
@@ -16,7 +17,7 @@ export function coordinatorMetrics(registry: Registry): CoordinatorMetrics {
   return {
     decisions: new Counter({
       name: 'fettle_coordinator_decisions_total',
-      help: 'Requests decided, by decision (admitted, duplicate, refused) and workflow',
+      help: 'Requests decided, by decision (admitted, duplicate, pending, shadow, refused, ended = waited in vain) and workflow',
       labelNames: ['decision', 'workflow'],
       registers,
     }),
@@ -48,6 +49,12 @@ export function coordinatorMetrics(registry: Registry): CoordinatorMetrics {
       help: 'Time to answer, by route and status',
       labelNames: ['route', 'status'],
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+      registers,
+    }),
+    breakGlass: new Counter({
+      name: 'fettle_coordinator_break_glass_total',
+      help: 'Requests approved without a second person and through closed windows, by workflow: somebody should ask why',
+      labelNames: ['workflow'],
       registers,
     }),
     configProblems: new Gauge({

@@ -10,9 +10,10 @@ import { shortDigestOf } from './digest.ts';
 import type { Fleet } from './fleet.ts';
 import { ApiFailure, type Caller } from './service.ts';
 import { resolveTarget } from './targets.ts';
+import { WISH_MS } from './waiting/evidence.ts';
 
-/** A person's request is its own evidence for so long. */
-const PERSON_EVIDENCE_MS = 15 * 60_000;
+/** Nobody waits longer for limits. */
+const MAX_WAIT_MS = 24 * 60 * 60_000;
 const MAX_EVIDENCE_MS = 24 * 60 * 60_000;
 const MAX_FUTURE_MS = 5_000;
 
@@ -31,7 +32,11 @@ export type CheckedRequest = {
   readonly plan: Plan;
   readonly planDigest: string;
   readonly evidence: Evidence;
+  /** Without evidence from a source: the caller's own word. */
+  readonly wish: boolean;
   readonly episode: EpisodeRef | null;
+  /** Waits for limits until then, milliseconds since the epoch; null: not at all. */
+  readonly waitUntil: number | null;
   readonly body: ApiRequest;
   readonly issuedAt: number;
 };
@@ -50,7 +55,8 @@ export async function checkRequest(known: Knowledge, caller: Caller, body: ApiRe
       details: { arguments: args.problems },
     });
   }
-  const evidence = evidenceOf(body, caller);
+  const waitMs = Math.min(MAX_WAIT_MS, Math.round((body.wait_s ?? 0) * 1000));
+  const evidence = evidenceOf(body, caller, Math.max(waitMs, approvalWait(definition)));
   const episode = body.identity === undefined ? null : episodeOf(known, caller, body.identity);
   const plan: Plan = { definition, args: args.args, target };
   return {
@@ -59,7 +65,9 @@ export async function checkRequest(known: Knowledge, caller: Caller, body: ApiRe
     plan,
     planDigest: shortDigestOf(plan),
     evidence,
+    wish: body.evidence === undefined,
     episode,
+    waitUntil: waitMs > 0 ? Date.now() + waitMs : null,
     body,
     issuedAt,
   };
@@ -99,14 +107,21 @@ function authorise(known: Knowledge, caller: Caller, workflow: string, target: T
   if (!allowed.allowed) throw new ApiFailure(403, 'not_allowed', allowed.reason);
 }
 
-function evidenceOf(body: ApiRequest, caller: Caller): Evidence {
+/** How long it may have to wait for a person's yes. */
+function approvalWait({ mode, modeOverrides, approvalMs }: WorkflowDefinition): number {
+  const asks = mode === 'ask' || modeOverrides.some((override) => override.mode === 'ask');
+  return asks ? Math.min(approvalMs, MAX_EVIDENCE_MS) : 0;
+}
+
+/** Somebody's own wish stands for as long as he waits. */
+function evidenceOf(body: ApiRequest, caller: Caller, waitMs: number): Evidence {
   const now = Date.now();
   if (body.evidence === undefined) {
     return {
       summary: body.reason ?? 'requested',
       source: `request by ${callerText(caller)}`,
       observedAt: now,
-      validUntil: now + PERSON_EVIDENCE_MS,
+      validUntil: now + Math.max(WISH_MS, waitMs),
       labels: {},
     };
   }

@@ -57,7 +57,10 @@ function startWith(client: Client, input: ExecutionInput, requestEagerStart: boo
   });
 }
 
-function attributesOf(input: ExecutionInput): SearchAttributePair[] {
+/** What executions, and what waits to become one, are found by. */
+export function attributesOf(
+  input: Pick<ExecutionInput, 'plan' | 'caller' | 'domain' | 'request' | 'evidence'>,
+): SearchAttributePair[] {
   const { target, definition } = input.plan;
   const pairs = [
     pair('FettleWorkflow', definition.name),

@@ -1,0 +1,67 @@
+/** A checked request as it goes to the gate: within the bytes that an operation may have. */
+import { targetRef } from '../workflows/gate/summary.ts';
+import { MAX_OPERATION_BYTES, type Ask } from '../workflows/gate/operations.ts';
+import type { Asked } from '../workflows/pending-request.ts';
+import { callerRef } from './caller-ref.ts';
+import { shortDigestOf } from './digest.ts';
+import type { Ruling } from './gate/ruling.ts';
+
+const MAX_REQUEST = 40;
+const MAX_SOURCE = 40;
+
+/** The same for every repetition of a request, by whichever coordinator; nobody can use another caller's. */
+export const askId = (caller: string, request: string): string =>
+  `a:${shortDigestOf({ caller, request }).slice(0, 16)}`;
+
+export type AskParts = {
+  readonly id: string;
+  readonly at: number;
+  readonly evidenceUntil: number;
+  /** Waits for limits until then. */
+  readonly waitUntil?: number;
+  /** Of the request that waits, when this is not its first ask. */
+  readonly rq?: string;
+};
+
+export function askOf(
+  asked: Asked,
+  { digest, labels }: Pick<Ruling, 'digest' | 'labels'>,
+  { id, at, evidenceUntil, waitUntil, rq }: AskParts,
+): Ask {
+  const { definition, target } = asked.plan;
+  const ask: Ask = {
+    op: 'ask',
+    id,
+    at,
+    w: definition.name,
+    d: digest,
+    t: targetRef(target, labels),
+    p: asked.planDigest,
+    eu: evidenceUntil,
+    by: callerRef(asked.caller),
+    ...(asked.episode === null ? {} : { e: asked.episode }),
+    ...(asked.dryRun ? { dry: true as const } : {}),
+    ...(waitUntil === undefined ? {} : { wt: waitUntil }),
+    ...(rq === undefined ? {} : { rq }),
+  };
+  return rq === undefined ? forTheRecord(ask, asked) : again(ask);
+}
+
+/**
+ * Under which request id, and told by what, is for the record alone: said as far as there is room, the source before the request, whose id
+ * can be recognised by the operation's own (`askId`).
+ */
+function forTheRecord(ask: Ask, { request, evidence }: Asked): Ask {
+  const source = firstThatFits(ask, 'ev', [evidence.source.slice(-MAX_SOURCE), evidence.source.slice(-MAX_SOURCE / 2)]);
+  return firstThatFits(source, 'q', [...(request.length <= MAX_REQUEST ? [request] : []), shortDigestOf(request)]);
+}
+
+/** Whoever asks again sees nothing anew: of its episode only the name counts. */
+const again = (ask: Ask): Ask =>
+  fits(ask) || ask.e === undefined ? ask : { ...ask, e: { id: ask.e.id, ob: '', b: 0, gap: 0 } };
+
+const fits = (ask: Ask): boolean => Buffer.byteLength(JSON.stringify(ask)) <= MAX_OPERATION_BYTES;
+
+function firstThatFits(ask: Ask, key: 'ev' | 'q', values: readonly string[]): Ask {
+  return values.map((value): Ask => ({ ...ask, [key]: value })).find(fits) ?? ask;
+}
