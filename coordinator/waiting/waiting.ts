@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { AccessConfig, Verb } from '../../config/coordinator.ts';
-import type { ApiApproved, ApiPendingRequest } from '../../workflows/api.ts';
+import type { ApiApproved } from '../../workflows/api.ts';
 import type { Answer, WaitingSummary } from '../../workflows/gate/operations.ts';
 import { callerText, mayDo } from '../access.ts';
 import { callerRef } from '../caller-ref.ts';
