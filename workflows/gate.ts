@@ -12,6 +12,7 @@ import {
   proxyActivities,
   proxyLocalActivities,
   setHandler,
+  sleep,
   uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -22,6 +23,7 @@ import {
   CLOCK_SKEW_MS,
   MAX_BATCH,
   RESET,
+  type Answer,
   type Batch,
   type BatchAnswer,
   type GateSummary,
@@ -42,14 +44,22 @@ export const gateWaiting = defineQuery<WaitingSummary[]>('waiting');
 /** Every limit of a workflow as it stands for a target, and what holds it. */
 export const gateExplain = defineQuery<LimitSummary[], [{ readonly w: string; readonly t: TargetRef }]>('explain');
 
-/** Fresh: made by setup. Snapshot: carried over from the run before. Anything else never decides. */
-export type GateInput = { readonly domain: string; readonly fresh: true } | { readonly snapshot: Snapshot };
+/** Fresh: made by setup. Snapshot: carried over from the run before. Predecessor: takes over from a run that was lost. */
+export type GateInput =
+  | { readonly domain: string; readonly fresh: true }
+  | { readonly snapshot: Snapshot }
+  | { readonly domain: string; readonly predecessor: string };
+
+/** What a lost run's history gave; or why it cannot be read: then a person decides. */
+export type TakenOver = { readonly snapshot: Snapshot } | { readonly unreadable: string };
 
 export type GateActivities = {
   /** The run id that the server gave this run; from an activity, so a reset run still reads the old one from its history. */
   readonly runId: () => Promise<string>;
   /** Describes executions of leases, and settles orphans by sending `result` operations of its own. */
   readonly sweep: (leases: readonly LeaseSummary[]) => Promise<readonly SweepFinding[]>;
+  /** Reads a lost run's recorded answers. Repeated until it can say something. */
+  readonly takeOver: (lost: { readonly domain: string; readonly predecessor: string }) => Promise<TakenOver>;
 };
 
 /**
@@ -62,18 +72,21 @@ const SWEEP_MS = 5_000;
 /** Executions believed running are looked at this rarely; those that should have ended or started, at each sweep. */
 const LOOK_AGAIN_MS = 30_000;
 const MAX_SWEPT = 100;
+/** Sweeps at once while a gate that took over is not open yet, and the pause between rounds. */
+const OPENING_SWEEPS = 4;
+const OPENING_PAUSE_MS = 200;
 
 export async function gate(input: GateInput): Promise<void> {
-  const state = 'snapshot' in input ? fromSnapshot(input.snapshot) : emptyState(input.domain);
+  let state: GateState | null = 'predecessor' in input ? null : stateOf(input);
   let recordedRun: string | null = null;
   let trimmed = 0;
   let operations = 0;
   setHandler(
     exchange,
     (batch) => {
-      tick(state, Date.now());
       operations += batch.ops.length;
-      if (wasReset(recordedRun)) quarantine(state, RESET);
+      if (state === null || state.opening !== null) return { status: 'opening', now: Date.now() };
+      tick(state, Date.now());
       if (Math.abs(batch.clock - state.now) > CLOCK_SKEW_MS) return { status: 'clock_skew', now: state.now };
       if (newer(batch.knows, [state.epoch, state.next - 1]))
         quarantine(state, 'this gate lost decisions that a coordinator has seen');
@@ -81,40 +94,97 @@ export async function gate(input: GateInput): Promise<void> {
         trim(state);
         trimmed = state.now;
       }
-      return { status: 'ok', now: state.now, answers: batch.ops.map((operation) => apply(state, operation, nonce)) };
+      const decided = state;
+      const answers = batch.ops.map((operation) => apply(decided, operation, nonce));
+      // A reset run goes through its copied history like the first one did, and tells nobody what it would decide.
+      return { status: 'ok', now: state.now, answers: wasReset(recordedRun) ? answers.map(() => LOST) : answers };
     },
     { validator: checkBatch },
   );
-  setHandler(gateSummary, () => summarizeGate(state, workflowInfo().historyLength));
-  setHandler(gateWaiting, () => [...state.waiting.values()].map(summarizeWaiting));
-  setHandler(gateExplain, ({ w, t }) => explain(state, w, t));
-  setHandler(gateLeases, () => [...state.leases.values()].map(summarizeLease));
+  setHandler(gateSummary, () => summarizeGate(state ?? closedState(input), workflowInfo().historyLength));
+  setHandler(gateWaiting, () => [...(state?.waiting.values() ?? [])].map(summarizeWaiting));
+  setHandler(gateExplain, ({ w, t }) => (state === null ? [] : explain(state, w, t)));
+  setHandler(gateLeases, () => [...(state?.leases.values() ?? [])].map(summarizeLease));
 
   const { runId } = proxyLocalActivities<Pick<GateActivities, 'runId'>>({ startToCloseTimeout: '5s' });
-  const { sweep } = proxyActivities<Pick<GateActivities, 'sweep'>>({
-    taskQueue: QUEUES.control,
-    startToCloseTimeout: '20s',
-    retry: { maximumAttempts: 1 },
-  });
   recordedRun = await runId();
+  if ('predecessor' in input) {
+    state = await takenOver(input);
+    await open(state);
+  }
+  if (state === null) throw ApplicationFailure.nonRetryable('a gate without a state');
+  await serve(state, () => operations > MAX_OPERATIONS);
+  await condition(allHandlersFinished);
+  trim(state);
+  await continueAsNew<typeof gate>({ snapshot: toSnapshot(state) });
+}
 
+const stateOf = (input: Exclude<GateInput, { predecessor: string }>): GateState =>
+  'snapshot' in input ? fromSnapshot(input.snapshot) : emptyState(input.domain);
+
+/** What is shown of a gate that has not read its predecessor yet. */
+function closedState(input: GateInput): GateState {
+  const shown = emptyState('domain' in input ? input.domain : '');
+  shown.opening = new Set();
+  return shown;
+}
+
+const { sweep } = proxyActivities<Pick<GateActivities, 'sweep'>>({
+  taskQueue: QUEUES.control,
+  startToCloseTimeout: '20s',
+  retry: { maximumAttempts: 1 },
+});
+
+/** Sweeps until the run has become long. */
+async function serve(state: GateState, full: () => boolean): Promise<void> {
   const tooLong = (): boolean =>
-    operations > MAX_OPERATIONS || workflowInfo().continueAsNewSuggested || workflowInfo().historyLength > MAX_EVENTS;
+    full() || workflowInfo().continueAsNewSuggested || workflowInfo().historyLength > MAX_EVENTS;
   while (!tooLong()) {
     await condition(() => tooLong() || state.leases.size > 0);
     await condition(tooLong, SWEEP_MS);
     tick(state, Date.now());
     const due = tooLong() ? [] : dueForSweep(state);
-    if (due.length === 0) continue;
-    try {
-      for (const finding of await sweep(due.map(summarizeLease))) swept(state, finding);
-    } catch {
-      // No coordinator could look: leases stay held, which is the safe side; the next round asks again.
-    }
+    if (due.length > 0) await sweepOnce(state, due);
   }
-  await condition(allHandlersFinished);
-  trim(state);
-  await continueAsNew<typeof gate>({ snapshot: toSnapshot(state) });
+}
+
+async function sweepOnce(state: GateState, due: readonly Lease[]): Promise<void> {
+  try {
+    const findings = await sweep(due.map(summarizeLease));
+    tick(state, Date.now());
+    for (const finding of findings) swept(state, finding);
+  } catch {
+    // No coordinator could look: leases stay held, which is the safe side; the next round asks again.
+  }
+}
+
+/** Rebuilt from the lost run's recorded answers; what cannot be read leaves the gate closed until a person adopts it. */
+async function takenOver(input: { readonly domain: string; readonly predecessor: string }): Promise<GateState> {
+  const { takeOver } = proxyActivities<Pick<GateActivities, 'takeOver'>>({
+    taskQueue: QUEUES.control,
+    startToCloseTimeout: '60s',
+    retry: { initialInterval: '200ms', maximumInterval: '5s' },
+  });
+  const taken = await takeOver({ domain: input.domain, predecessor: input.predecessor });
+  const state = 'snapshot' in taken ? fromSnapshot(taken.snapshot) : emptyState(input.domain);
+  tick(state, Date.now());
+  if ('unreadable' in taken) quarantine(state, `the gate before this one cannot be read (${taken.unreadable})`);
+  return state;
+}
+
+/** Before it decides, a gate that took over has every lease looked at: what ended meanwhile is given back, what runs is known to run. */
+async function open(state: GateState): Promise<void> {
+  state.opening = new Set(state.leases.keys());
+  while (state.opening.size > 0) {
+    const { opening } = state;
+    const due = [...opening].flatMap((key) => state.leases.get(key) ?? []).slice(0, MAX_SWEPT * OPENING_SWEEPS);
+    const parts = Array.from({ length: Math.ceil(due.length / MAX_SWEPT) }, (_, index) =>
+      due.slice(index * MAX_SWEPT, (index + 1) * MAX_SWEPT),
+    );
+    await Promise.all(parts.map((part) => sweepOnce(state, part)));
+    if (opening.size > 0) await sleep(OPENING_PAUSE_MS);
+  }
+  state.opening = null;
 }
 
 function dueForSweep(state: GateState): Lease[] {
@@ -141,6 +211,9 @@ function wasReset(recordedRun: string | null): boolean {
 function quarantine(state: GateState, why: string): void {
   state.quarantine ??= `${why}; a person must look, and then run on a coordinator's host: fettle gate adopt`;
 }
+
+/** A coordinator that reads this has a new run take over. */
+const LOST: Answer = { a: 'quarantined', why: `${RESET}; another run takes its place` };
 
 /** Refused batches write nothing to history. */
 function checkBatch(batch: Batch): void {

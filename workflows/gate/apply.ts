@@ -96,7 +96,7 @@ function repeat(answer: Answer, plan: string | null, operation: Operation): Answ
   return answer;
 }
 
-function remember(state: GateState, operation: Operation, answer: Answer): void {
+export function remember(state: GateState, operation: Operation, answer: Answer): void {
   const plan = operation.op === 'ask' ? operation.p : null;
   state.remembered.set(operation.id, { at: operation.at, plan, answer });
 }

@@ -37,35 +37,50 @@ export function permit(state: GateState, operation: Permit, nonce: string): Answ
   if (open !== undefined && open.node === operation.n && lease.plan === operation.p) return permitOf(open);
   const refusal = refusePermit(state, lease, operation);
   if (refusal !== null) return refusal;
-  if (operation.ch === true && !lease.dry) {
-    const busy = takeNode(state, lease, operation);
-    if (busy !== null) return busy;
-    lease.changed = true;
-  }
+  const busy = refuseNode(state, lease, operation);
+  if (busy !== null) return busy;
   const beginBy = state.now + BEGIN_MS;
   const busyUntil = beginBy + operation.busy;
-  lease.started = true;
-  lease.permitted = lease.permitted || !lease.dry;
-  lease.stepNodes.set(operation.s, operation.n);
   const { s: step, a: attempt, n: node } = operation;
-  const held: PermitHeld = { step, attempt, node, beginBy, busyUntil, nonce, givenAt: state.now };
-  lease.unsettled.set(permitKey(step, attempt), held);
-  return permitOf(held);
+  return permitOf(
+    holdPermit(state, lease, operation, { step, attempt, node, beginBy, busyUntil, nonce, givenAt: state.now }),
+  );
 }
 
+/** Writes a permit down, with what it takes. */
+export function holdPermit(state: GateState, lease: Lease, operation: Permit, held: PermitHeld): PermitHeld {
+  if (operation.ch === true && !lease.dry) {
+    takeNode(state, lease, operation);
+    lease.changed = true;
+  }
+  lease.started = true;
+  lease.permitted = lease.permitted || !lease.dry;
+  lease.stepNodes.set(held.step, held.node);
+  lease.unsettled.set(permitKey(held.step, held.attempt), held);
+  return held;
+}
+
+const placeOf = (lease: Lease, { n: node, t }: Permit): TargetRef =>
+  node === lease.target.n ? lease.target : { ...t, k: 'n', n: node };
+
 /** The node of the first changing step is held until the lease ends; one that was not admitted meets its own limits now. */
-function takeNode(state: GateState, lease: Lease, operation: Permit): Answer | null {
+function refuseNode(state: GateState, lease: Lease, operation: Permit): Answer | null {
   const { n: node } = operation;
-  if (lease.nodes.has(node)) return null;
-  const target: TargetRef = node === lease.target.n ? lease.target : { ...operation.t, k: 'n', n: node };
-  const foreign = node !== lease.target.n;
-  const limit = foreign && operation.undo !== true ? nodeLimitAgainst(state, lease, target) : null;
-  if (limit !== null) return { a: 'no_permit', c: 'node_limit', why: limit };
-  if (!holdNode(state, lease, node, target))
-    return { a: 'no_permit', c: 'node_busy', why: state.real.nodes.get(node) ?? '' };
+  if (operation.ch !== true || lease.dry || lease.nodes.has(node)) return null;
+  const holder = state.real.nodes.get(node);
+  if (holder !== undefined && holder !== leaseKey(lease.ref)) return { a: 'no_permit', c: 'node_busy', why: holder };
+  if (node === lease.target.n || operation.undo === true) return null;
+  const limit = nodeLimitAgainst(state, lease, placeOf(lease, operation));
+  return limit === null ? null : { a: 'no_permit', c: 'node_limit', why: limit };
+}
+
+function takeNode(state: GateState, lease: Lease, operation: Permit): void {
+  const { n: node } = operation;
+  if (lease.nodes.has(node)) return;
+  const target = placeOf(lease, operation);
+  if (!holdNode(state, lease, node, target) || node === lease.target.n) return;
   const groups = state.rulings.get(lease.workflow)?.groups ?? [];
-  if (foreign) state.real.open(lease.workflow, groups, { target, at: state.now, node: true });
-  return null;
+  state.real.open(lease.workflow, groups, { target, at: state.now, node: true });
 }
 
 /** Limits per node, and health floors, of a node that a shared queue chose. */
