@@ -19,6 +19,8 @@ import { createVerify } from './execution/verify.ts';
 import { watchFleet, type Fleet } from './fleet.ts';
 import type { DecideOptions } from './gate/decide.ts';
 import { GateClient } from './gate/gate-client.ts';
+import { keepGate } from './gate/gate-keeper.ts';
+import { createTakeOver } from './gate/lost-gate.ts';
 import { openKnownLease } from './gate/known-lease.ts';
 import { createApi } from './http/api.ts';
 import { requestPeer } from './http/peer.ts';
@@ -123,12 +125,15 @@ async function openHouse(
   stack.defer(() => temporal.close());
   const known = await openKnownLease(config.stateDir, config.domain, log);
   stack.defer(() => known.flush());
+  const keeper = keepGate({ temporal, domain: config.domain, log, onTakeOver: () => undefined });
+  stack.defer(() => keeper.stop());
   const gate = new GateClient({
     temporal,
     domain: config.domain,
     name: config.name,
     known,
     log,
+    onLost: keeper.look,
     onBatch: (operations, ms) => {
       measures.batchOperations.observe(operations);
       measures.batchSeconds.observe(ms / 1000);
@@ -218,6 +223,7 @@ async function startWorkers(house: House, asking: Asking, courier: Courier, sour
     workflowActivities: { release: createRelease(gate) },
     controlActivities: {
       notify: createNotify(rules.notify, log),
+      takeOver: createTakeOver(temporal),
       sweep: createSweep({ temporal, gate, fleet, courier, agentTrustDomain, log }),
       ...createPendingActivities(asking),
     },

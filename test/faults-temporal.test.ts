@@ -1,10 +1,8 @@
 /** Temporal away at the start, away in the middle of a run, and back; the gate missing, terminated, reset. */
 import assert from 'node:assert/strict';
-import { rm } from 'node:fs/promises';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ApiError, type CoordinatorClient } from '../identity/coordinator-client.ts';
-import { gateWorkflowId } from '../workflows/contract.ts';
+import { gateWorkflowId, QUEUES } from '../workflows/contract.ts';
 import { admitted, allFree, drillRequest, getPublic, startDrillSite, type DrillSite } from './support/drill-site.ts';
 import { ended } from './support/paths-site.ts';
 import { eventually, runProcess, startProcess, type RunningProcess } from './support/processes.ts';
@@ -106,29 +104,65 @@ describe('Temporal away', () => {
     assert.equal(code, 0, stderr);
   };
 
-  it('with its gate reset by hand: it decides nothing until a person looked, even asked by one who saw no decision', async () => {
-    await coordinator.kill();
-    await rm(path.join(drill.site.dir, 'state-c1'), { recursive: true });
+  it('with its gate terminated by hand: another run takes over with all that was decided', async () => {
+    const id = await admitted(client, drillRequest('gated', 'lost'));
+    await eventually(async () => (await drill.marks('lost')).length > 0, { what: 'the action to begin' });
+    await temporalCli('terminate', '--workflow-id', gateWorkflowId('main'), '--reason', 'drill');
+    const busy = await eventually(() => client.request(drillRequest('quick', 'dead')), {
+      what: 'a decision after the gate was lost',
+      timeoutMs: 30_000,
+      everyMs: 200,
+    });
+    assert.equal(busy.decision, 'refused', 'the node is still held by what was admitted before');
+    assert.ok(busy.decision === 'refused' && busy.reasons[0]?.constraint === 'one_change_per_node');
+    await drill.open('lost');
+    assert.equal((await ended(client, id)).outcome, 'healed');
+    await allFree(client);
+    const next = await admitted(client, drillRequest('quick', 'alive'));
+    assert.equal((await ended(client, next)).outcome, 'healed');
+    assert.notEqual(id.split(':')[2]?.split('-')[0], next.split(':')[2]?.split('-')[0], 'a new epoch');
+    assert.deepEqual(await drill.marks('dead'), []);
+  });
+
+  it('with its gate reset by hand: the copy decides nothing, and another run takes over from the original', async () => {
+    const paused = { id: `x:${Date.now()}`, at: Date.now(), op: 'pause', sc: { k: 'all' }, by: 'test', why: 'drill' };
+    const handle = drill.control.workflow.getHandle(gateWorkflowId('main'));
+    const batch = { protocol: 1, from: 'test', clock: Date.now(), knows: [0, 0], ops: [paused] };
+    await handle.executeUpdate('exchange', { args: [batch] });
     await temporalCli('reset', '--workflow-id', gateWorkflowId('main'), '--event-id', '4', '--reason', 'drill');
-    await startC1();
-    const refusal = async (): Promise<ApiError | null> => {
-      const decision = await client.request(drillRequest('quick', 'reset')).catch((error: unknown) => error);
-      assert.ok(decision instanceof ApiError, `decided anew: ${JSON.stringify(decision)}`);
-      assert.equal(decision.status, 503, decision.message);
-      return decision.code === 'gate_quarantined' ? decision : null;
-    };
-    const said = await eventually(refusal, { what: 'quarantine', timeoutMs: 30_000, everyMs: 200 });
-    assert.match(said.message, /this gate was reset; a person must look/);
-    assert.equal((await client.status()).gate.state, 'paused');
+    const decision = await eventually(() => client.request(drillRequest('quick', 'reset')), {
+      what: 'a decision after the gate was reset',
+      timeoutMs: 30_000,
+      everyMs: 200,
+    });
+    assert.ok(decision.decision === 'refused' && decision.code === 'paused', JSON.stringify(decision));
+    const resume = { id: `${paused.id}r`, at: Date.now(), op: 'resume', pause: paused.id, by: 'test', why: 'drill' };
+    await handle.executeUpdate('exchange', { args: [{ ...batch, clock: Date.now(), ops: [resume] }] });
+    const id = await admitted(client, drillRequest('quick', 'after-reset'));
+    assert.equal((await ended(client, id)).outcome, 'healed');
     assert.deepEqual(await drill.marks('reset'), []);
   });
 
-  it('with its gate terminated by hand: nothing is decided anew, also not after another set-up', async () => {
-    await temporalCli('terminate', '--workflow-id', gateWorkflowId('main'), '--reason', 'drill');
-    await assert.rejects(client.request(drillRequest('quick', 'dead')), unavailable('gate_missing', /gate/));
-    await assert.rejects(drill.site.setUp(), /is terminated and is not made anew/);
-    await assert.rejects(client.request(drillRequest('quick', 'dead')), unavailable('gate_missing', /gate/));
-    assert.deepEqual(await drill.marks('dead'), []);
+  it('with its gate gone and nothing left to read: it stays closed until a person adopts it', async () => {
+    const gateId = gateWorkflowId('main');
+    await temporalCli('terminate', '--workflow-id', gateId, '--reason', 'drill');
+    const args = [{ domain: 'main', predecessor: '00000000-0000-4000-8000-000000000000' }];
+    const start = { workflowId: gateId, taskQueue: QUEUES.gate, args, workflowTaskTimeout: '2s' } as const;
+    await drill.control.workflow.start('gate', start);
+    const refusal = async (): Promise<ApiError | null> => {
+      const decision = await client.request(drillRequest('quick', 'unread')).catch((error: unknown) => error);
+      assert.ok(decision instanceof ApiError, `decided: ${JSON.stringify(decision)}`);
+      return decision.code === 'gate_quarantined' ? decision : null;
+    };
+    const said = await eventually(refusal, { what: 'quarantine', timeoutMs: 30_000, everyMs: 200 });
+    assert.match(said.message, /cannot be read .*fettle gate adopt/);
+    const config = drill.site.configFile('coordinator-c1');
+    const adopt = drill.site.fettle('gate', 'adopt', '--config', config, '--reason', 'nothing runs any more');
+    const { code, stderr } = await runProcess(adopt);
+    assert.equal(code, 0, stderr);
+    const id = await admitted(client, drillRequest('quick', 'adopted'));
+    assert.equal((await ended(client, id)).outcome, 'healed');
+    assert.deepEqual(await drill.marks('unread'), []);
   });
 });
 

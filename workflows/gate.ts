@@ -85,7 +85,11 @@ export async function gate(input: GateInput): Promise<void> {
     exchange,
     (batch) => {
       operations += batch.ops.length;
-      if (state === null || state.opening !== null) return { status: 'opening', now: Date.now() };
+      const lost = wasReset(recordedRun);
+      if (state === null || state.opening !== null) {
+        if (lost) return { status: 'ok', now: Date.now(), answers: batch.ops.map(() => LOST) };
+        return { status: 'opening', now: Date.now() };
+      }
       tick(state, Date.now());
       if (Math.abs(batch.clock - state.now) > CLOCK_SKEW_MS) return { status: 'clock_skew', now: state.now };
       if (newer(batch.knows, [state.epoch, state.next - 1]))
@@ -97,7 +101,7 @@ export async function gate(input: GateInput): Promise<void> {
       const decided = state;
       const answers = batch.ops.map((operation) => apply(decided, operation, nonce));
       // A reset run goes through its copied history like the first one did, and tells nobody what it would decide.
-      return { status: 'ok', now: state.now, answers: wasReset(recordedRun) ? answers.map(() => LOST) : answers };
+      return { status: 'ok', now: state.now, answers: lost ? answers.map(() => LOST) : answers };
     },
     { validator: checkBatch },
   );

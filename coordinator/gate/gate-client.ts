@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { gateWorkflowId, PROTOCOL } from '../../workflows/contract.ts';
 import {
   CLOCK_SKEW_MS,
+  RESET,
   type Answer,
   type Batch,
   type BatchAnswer,
@@ -67,6 +68,8 @@ export type GateClientOptions = {
   readonly known: KnownLease;
   readonly log: Logger;
   readonly onBatch?: (operations: number, ms: number) => void;
+  /** The gate has ended, was reset, or does not answer: whoever looks after it had better look. */
+  readonly onLost?: () => void;
 };
 
 export class GateClient {
@@ -181,24 +184,26 @@ export class GateClient {
     for (;;) {
       try {
         const answer = await this.#update(updateId, batch);
-        if (
-          answer.status === 'clock_skew' &&
-          Math.abs(Date.now() - answer.now) < CLOCK_SKEW_MS &&
-          Date.now() < deadline
-        ) {
-          // The clocks agree; the batch was only long under way. Nothing of it was read, so it is sent anew.
+        if (Date.now() + RETRY_MS < deadline && isUndecided(answer)) {
+          // Nothing of it was decided, and that will pass: it is sent anew.
           updateId = randomUUID();
+          if (isReset(answer)) this.#options.onLost?.();
+          if (answer.status !== 'clock_skew') await pause(RETRY_MS);
           continue;
         }
         this.#options.onBatch?.(batch.length, performance.now() - began);
         return this.#deliver(batch, answer);
       } catch (error) {
-        if (isNotFound(error)) throw missing(this.#options.domain, error);
+        const late = Date.now() + RETRY_MS >= deadline;
+        // A gate that has ended is replaced within seconds, when somebody looks after it; one that never was is not.
+        const replaced = hasEnded(error) && this.#options.onLost !== undefined;
+        if (isNotFound(error) && (late || !replaced)) throw missing(this.#options.domain, error);
         if (grpcCode(error) === RESOURCE_EXHAUSTED) this.#maxInFlight = 1;
-        if (!isUnreachable(error) || this.#closed) throw error;
-        if (Date.now() + RETRY_MS >= deadline) throw unreachable('Temporal or the gate did not answer in time', error);
+        if (!(isUnreachable(error) || replaced) || this.#closed) throw error;
+        this.#options.onLost?.();
+        if (late) throw unreachable('Temporal or the gate did not answer in time', error);
         this.#options.log.debug({ error, updateId }, 'gate update repeated: its outcome is unknown');
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await pause(RETRY_MS);
       }
     }
   }
@@ -244,6 +249,24 @@ export class GateClient {
     });
   }
 }
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The gate is opening, was reset, or the batch was so long under way that the clocks seemed apart. */
+const isUndecided = (answer: BatchAnswer): boolean =>
+  answer.status === 'opening' ||
+  (answer.status === 'clock_skew' && Math.abs(Date.now() - answer.now) < CLOCK_SKEW_MS) ||
+  isReset(answer);
+
+const isReset = (answer: BatchAnswer): boolean =>
+  answer.status === 'ok' && answer.answers.some((one) => one.a === 'quarantined' && one.why.startsWith(RESET));
+
+/** Before this Update, or while it was under way. */
+const hasEnded = (error: unknown): boolean =>
+  isClosed(error) || (error instanceof Error && /workflow (execution )?(already )?completed/i.test(messages(error)));
+
+const messages = (error: Error): string =>
+  `${error.message} ${error.cause instanceof Error ? error.cause.message : ''}`;
 
 /** Answers that are no decision. */
 function refusalOf(answer: Answer): GateUnavailableError | null {

@@ -43,14 +43,15 @@ export function keepGate(options: {
 }
 
 async function replaceIfLost({ temporal, domain, log, onTakeOver }: Parameters<typeof keepGate>[0]): Promise<void> {
-  const handle = temporal.control.workflow.getHandle(gateWorkflowId(domain));
   const found = await describe(temporal, domain);
   if (found === null) return;
   if (found.status.name === 'RUNNING') {
     if ((await copiedFrom(temporal, domain, found.runId)) === null) return;
     log.error({ domain, run: found.runId }, 'the gate was reset: it is ended, and another run takes over');
+    // By its run id: whoever was faster has another run going already.
+    const reset = temporal.control.workflow.getHandle(gateWorkflowId(domain), found.runId);
     await temporal.call('end a gate that was reset', () =>
-      handle.terminate('it was reset, and a reset gate may not decide'),
+      reset.terminate('it was reset, and a reset gate may not decide'),
     );
   }
   const predecessor = await lostRun(temporal, domain);
@@ -73,7 +74,10 @@ async function replaceIfLost({ temporal, domain, log, onTakeOver }: Parameters<t
     throw error;
   }
   onTakeOver();
-  log.error({ domain, predecessor, ended: found.status.name }, 'the gate had ended: a new run takes over from its record');
+  log.error(
+    { domain, predecessor, ended: found.status.name },
+    'the gate had ended: a new run takes over from its record',
+  );
 }
 
 async function describe(temporal: Temporal, domain: string) {

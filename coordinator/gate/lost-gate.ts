@@ -12,7 +12,7 @@ import { fromSnapshot, toSnapshot } from '../../workflows/gate/snapshot.ts';
 import { emptyState, type GateState } from '../../workflows/gate/state.ts';
 import { errorMessage } from '../../identity/error-message.ts';
 import { isNotFound, isUnreachable, type Temporal } from '../temporal.ts';
-import { timeOf } from '../timestamp.ts';
+import { timeOf, type Timestamp } from '../timestamp.ts';
 
 /** A page of history may be 4 MB. */
 const READ_MS = 20_000;
@@ -20,13 +20,12 @@ const READ_MS = 20_000;
 const MAX_STEPS = 100;
 
 type Event = {
-  readonly eventTime?: unknown;
+  readonly eventTime?: Timestamp | null;
   readonly workflowExecutionStartedEventAttributes?: {
     readonly input?: { readonly payloads?: Payload[] | null } | null;
     readonly originalExecutionRunId?: string | null;
   } | null;
   readonly workflowExecutionContinuedAsNewEventAttributes?: { readonly newExecutionRunId?: string | null } | null;
-  readonly workflowExecutionTerminatedEventAttributes?: unknown;
   readonly workflowExecutionUpdateAcceptedEventAttributes?: {
     readonly acceptedRequest?: {
       readonly meta?: { readonly updateId?: string | null } | null;
@@ -37,7 +36,9 @@ type Event = {
     readonly meta?: { readonly updateId?: string | null } | null;
     readonly outcome?: { readonly success?: { readonly payloads?: Payload[] | null } | null } | null;
   } | null;
-  readonly activityTaskScheduledEventAttributes?: { readonly activityType?: { readonly name?: string | null } | null } | null;
+  readonly activityTaskScheduledEventAttributes?: {
+    readonly activityType?: { readonly name?: string | null } | null;
+  } | null;
   readonly activityTaskCompletedEventAttributes?: {
     readonly scheduledEventId?: { toString: () => string } | null;
     readonly result?: { readonly payloads?: Payload[] | null } | null;
@@ -100,8 +101,7 @@ function* recordedIn(events: readonly Event[]): Generator<Recorded> {
       if (given.status === 'ok') yield { kind: 'batch', now: given.now, ops: batch.ops, answers: given.answers };
     }
     const swept = sweeps.get(event);
-    if (swept !== undefined)
-      yield { kind: 'sweep', now: timeOf(event.eventTime as never), findings: swept.value };
+    if (swept !== undefined) yield { kind: 'sweep', now: timeOf(event.eventTime), findings: swept.value };
   }
 }
 
