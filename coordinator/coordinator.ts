@@ -18,6 +18,7 @@ import { createSweep } from './execution/sweep.ts';
 import { createVerify } from './execution/verify.ts';
 import { watchFleet, type Fleet } from './fleet.ts';
 import type { DecideOptions } from './gate/decide.ts';
+import { reportFleet } from './gate/fleet-report.ts';
 import { GateClient } from './gate/gate-client.ts';
 import { keepGate } from './gate/gate-keeper.ts';
 import { createTakeOver } from './gate/lost-gate.ts';
@@ -101,6 +102,7 @@ export async function startCoordinator(
   stack.defer(() => running.stop());
   const admission = createAdmission({ ...asking, ...knowledgeOf(house), domain: config.domain });
   stack.defer(keepAnnounced(house, admission));
+  stack.defer(keepReported(house));
   for (const warning of identityWarnings(house)) parts.log.warn(warning);
   const strays = watchStrays(house);
   stack.defer(() => strays.stop());
@@ -212,6 +214,7 @@ async function startWorkers(house: House, asking: Asking, courier: Courier, sour
       act: createAct({
         gate,
         fleet,
+        labelsOf: (definition) => rules.ruling(definition).labels,
         courier,
         agentTrustDomain,
         log,
@@ -244,6 +247,12 @@ function keepAnnounced({ config, gate, rules, log, changed }: House, admission: 
   changed.announce = announce;
   const timer = setInterval(announce, ANNOUNCE_MS);
   return () => clearInterval(timer);
+}
+
+function keepReported({ config, gate, fleet, rules, log }: House): () => void {
+  const limits = () =>
+    rules.definitions().flatMap((definition) => rules.ruling(definition).announcement('', '', 0).lim);
+  return reportFleet({ name: config.name, gate, fleet, limits, log });
 }
 
 /** Without an identity there is no bundle that agents' answers could be checked against: nothing they say would be believed. */

@@ -42,6 +42,11 @@ export type Fleet = {
   readonly polled: (place: NodePlace) => Promise<boolean>;
   /** The same of any queue of agents. */
   readonly queuePolled: (queue: string) => Promise<boolean>;
+  /**
+   * Every node of the inventory: up is whose agent beats or takes orders. Null while that cannot be told. Of many that are silent some are asked
+   * about each time; the others count as down until their turn.
+   */
+  readonly standing: () => Promise<readonly FleetNode[] | null>;
   readonly setInventory: (nodes: readonly InventoryNode[]) => void;
 };
 
@@ -95,6 +100,7 @@ export function watchFleet(options: {
     return fresh;
   };
   const isPolled = (place: NodePlace): Promise<boolean> => queuePolled(nodeQueue(place.datacenter, place.node));
+  const silence = new Map<string, Silence>();
   return {
     view,
     polled: isPolled,
@@ -111,10 +117,39 @@ export function watchFleet(options: {
       );
       return { state: seen.state, nodes: new Map(counted) };
     },
+    standing: async () => {
+      const { state, nodes } = await view();
+      return state === 'ready' ? listed([...nodes.values()].flat(), silence, isPolled) : null;
+    },
     setInventory: (nodes) => {
       inventory = nodes;
     },
   };
+}
+
+/** When a silent node was asked about last, and when its queue was last seen polled; milliseconds since the epoch. */
+type Silence = { readonly asked: number; readonly polled: number };
+
+async function listed(
+  nodes: readonly FleetNode[],
+  silence: Map<string, Silence>,
+  isPolled: (place: NodePlace) => Promise<boolean>,
+): Promise<FleetNode[]> {
+  const own = nodes.filter((node) => node.inInventory);
+  const silent = own.filter((node) => !node.alive);
+  const names = new Set(silent.map(({ node }) => node));
+  for (const node of silence.keys()) if (!names.has(node)) silence.delete(node);
+  const askedAt = ({ node }: FleetNode): number => silence.get(node)?.asked ?? 0;
+  const next = silent.toSorted((a, b) => askedAt(a) - askedAt(b)).slice(0, CENSUS_MAX);
+  await Promise.all(
+    next.map(async (node) => {
+      const asked = Date.now();
+      const polled = (await isPolled(node)) ? asked : (silence.get(node.node)?.polled ?? 0);
+      silence.set(node.node, { asked, polled });
+    }),
+  );
+  const up = ({ node, alive }: FleetNode): boolean => alive || Date.now() - (silence.get(node)?.polled ?? 0) < ALIVE_MS;
+  return own.map((node) => ({ ...node, alive: up(node) }));
 }
 
 async function heartbeats(

@@ -14,8 +14,10 @@ import {
   type NodePlace,
   type StepRecord,
   type StepResult,
+  type WorkflowDefinition,
 } from '../../workflows/contract.ts';
-import type { Answer, Result } from '../../workflows/gate/operations.ts';
+import type { Answer, Result, TargetRef } from '../../workflows/gate/operations.ts';
+import { targetRef } from '../../workflows/gate/summary.ts';
 import { digestOf, shortDigestOf } from '../digest.ts';
 import type { Fleet } from '../fleet.ts';
 import type { GateClient } from '../gate/gate-client.ts';
@@ -30,6 +32,8 @@ const HEARTBEAT_MS = 1_000;
 export type ActOptions = {
   readonly gate: GateClient;
   readonly fleet: Fleet;
+  /** Labels that limits count by. */
+  readonly labelsOf: (definition: WorkflowDefinition) => readonly string[];
   readonly courier: Courier;
   /** SPIFFE trust domain of agents. */
   readonly agentTrustDomain: string;
@@ -169,16 +173,18 @@ async function askPermit(
   input: ActInput,
   claimed: NodePlace,
 ): Promise<{ place: NodePlace; answer: Answer }> {
-  const answer = await permitFor(options, input, claimed.node);
+  const answer = await permitFor(options, input, claimed);
   if (answer.a !== 'no_permit' || answer.c !== 'other_node' || answer.why === undefined)
     return { place: claimed, answer };
   const [fixed] = (await options.fleet.view()).nodes.get(answer.why) ?? [];
   if (fixed === undefined) return { place: claimed, answer };
-  return { place: fixed, answer: await permitFor(options, input, fixed.node) };
+  return { place: fixed, answer: await permitFor(options, input, fixed) };
 }
 
-function permitFor(options: ActOptions, input: ActInput, node: string): Promise<Answer> {
+async function permitFor(options: ActOptions, input: ActInput, place: NodePlace): Promise<Answer> {
   const { call, attempt, asking, lease } = input;
+  const { node } = place;
+  const elsewhere = await placeOf(options, input, place);
   return options.gate.submit({
     op: 'permit',
     id: `p:${formatLease(lease)}/${call.name}/${attempt}/${asking}/${node}`,
@@ -188,11 +194,21 @@ function permitFor(options: ActOptions, input: ActInput, node: string): Promise<
     s: call.name,
     a: attempt,
     n: node,
+    ...(elsewhere === null ? {} : { t: elsewhere }),
     busy: call.timeoutMs + CALL_GRACE_MS,
     ...(ACTIONS[call.action]?.changing === false ? {} : { ch: true as const }),
     ...(call.undo ? { undo: true as const } : {}),
     ...(call.stillFiring ? { sf: true as const } : {}),
   });
+}
+
+/** Another node than the one that was admitted meets its own limits now, so the gate is told all that they count by; null: it is the target. */
+async function placeOf(options: ActOptions, { plan }: ActInput, place: NodePlace): Promise<TargetRef | null> {
+  if (plan.target.kind === 'node' && plan.target.node === place.node) return null;
+  const known = (await options.fleet.view()).nodes.get(place.node) ?? [];
+  const labels = known.find((one) => one.inInventory)?.labels ?? {};
+  const { n: _, ...ref } = targetRef({ kind: 'node', ...place, labels }, options.labelsOf(plan.definition));
+  return ref;
 }
 
 function refusal(answer: Answer): StepResult {
