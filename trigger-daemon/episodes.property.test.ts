@@ -32,6 +32,24 @@ const outcome: fc.Arbitrary<Outcome> = fc.oneof(
       reasons: [{ constraint: 'c', scope: 's', name: null, limit: 1, current: 1, retry_after_s }],
     },
   })),
+  fc.integer({ min: -600_000, max: 600_000 }).map((ms): Outcome => ({
+    kind: 'decision',
+    decision: {
+      decision: 'pending',
+      request_id: 'r',
+      pending: 'pending:x',
+      waits_for: 'limits',
+      message: 'full',
+      reasons: [],
+      place: 0,
+      asks_again_at: '2026-11-01T00:00:00Z',
+      expires_at: new Date(Date.parse('2026-11-01T00:00:00Z') + ms).toISOString(),
+    },
+  })),
+  fc.constant<Outcome>({
+    kind: 'decision',
+    decision: { decision: 'shadow', request_id: 'r', would: 'admitted', message: '', reasons: [] },
+  }),
   fc
     .constantFrom('void' as const, 'full' as const, 'storm' as const)
     .map((reason): Outcome => ({ kind: 'dropped', reason })),

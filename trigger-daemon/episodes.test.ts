@@ -109,6 +109,21 @@ const refused = (...waits: (number | null)[]): Outcome => ({
   },
 });
 
+const waits = (drive: Drive, ms: number): Outcome => ({
+  kind: 'decision',
+  decision: {
+    decision: 'pending',
+    request_id: 'r',
+    pending: 'pending:x',
+    waits_for: 'limits',
+    message: 'full',
+    reasons: [],
+    place: 0,
+    asks_again_at: new Date(drive.wall + 1_000).toISOString(),
+    expires_at: new Date(drive.wall + ms).toISOString(),
+  },
+});
+
 test('asks when the condition was seen to hold for `for`, and not before', () => {
   const drive = new Drive();
   assert.deepEqual(drive.sees(down('a')), []);
@@ -216,6 +231,39 @@ test('asks the gate rarely whether a fault that outlives its remedy may be tried
   again.hears(decision('duplicate'));
   assert(!again.keepsSeeing(55_000, down('a')).includes('request'));
   assert(again.keepsSeeing(5_000, down('a')).includes('request'));
+});
+
+test('leaves what waits to the coordinator: asserts the fault, and looks in when the wait should be over, or rarely before', () => {
+  const short = new Drive().asks(down('a'));
+  short.hears(waits(short, 60_000));
+  const meanwhile = short.keepsSeeing(60_000, down('a'));
+  assert.deepEqual(meanwhile, ['seen', 'seen', 'seen', 'seen']);
+  assert(short.keepsSeeing(10_000, down('a')).includes('request'));
+  const long = new Drive().asks(down('a'));
+  long.hears(waits(long, 3_600_000));
+  assert(!long.keepsSeeing(295_000, down('a')).includes('request'));
+  assert(long.keepsSeeing(5_000, down('a')).includes('request'));
+});
+
+test('does not storm a coordinator whose clock is behind', () => {
+  const drive = new Drive().asks(down('a'));
+  drive.hears(waits(drive, -3_600_000));
+  assert(!drive.keepsSeeing(25_000, down('a')).includes('request'));
+});
+
+test('says that a fault is over whose request waits, so that it waits no more', () => {
+  const drive = new Drive().asks(down('a'));
+  drive.hears(waits(drive, 60_000));
+  assert.deepEqual(kindsOf(drive.after(5_000).sees()), ['resolved']);
+});
+
+test('takes a rehearsal for decided: asserts the fault, and asks again rarely', () => {
+  const drive = new Drive().asks(down('a'));
+  const decided = { decision: 'shadow', request_id: 'r', would: 'admitted', message: 'shadow', reasons: [] } as const;
+  drive.hears({ kind: 'decision', decision: { ...decided, reasons: [] } });
+  const meanwhile = drive.keepsSeeing(295_000, down('a'));
+  assert(meanwhile.includes('seen') && !meanwhile.includes('request'));
+  assert(drive.keepsSeeing(5_000, down('a')).includes('request'));
 });
 
 test('a request that waits in a later storm is held until it is over', () => {

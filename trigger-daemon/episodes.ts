@@ -119,6 +119,9 @@ function seeAgain(known: Fault | undefined, group: Group, look: Answer, trigger:
   return { ...known, ...sighting, beganAt, heldMs: known.heldMs + counted };
 }
 
+/** The coordinator knows of the fault and goes by what is said of it. */
+const DECIDED: ReadonlySet<Fault['phase']['kind']> = new Set(['joined', 'refused', 'pending', 'shadow']);
+
 /** Decides what to say of a fault that was just seen; pushes it to `effects`. */
 function advance(
   fault: Fault,
@@ -139,8 +142,7 @@ function advance(
     effects.push({ kind: 'request', fault: asked });
     return asked;
   }
-  const reports = fault.phase.kind === 'joined' || fault.phase.kind === 'refused';
-  if (!reports || clock.mono < fault.reportAt) return fault;
+  if (!DECIDED.has(fault.phase.kind) || clock.mono < fault.reportAt) return fault;
   const reported = { ...fault, reportAt: clock.mono + reportEveryMs(trigger) };
   effects.push({ kind: 'seen', fault: reported });
   return reported;

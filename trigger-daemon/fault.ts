@@ -34,6 +34,10 @@ export type Phase =
   /** Admitted, or joined to an execution. At `askAt` (monotonic) the gate is asked whether it may be tried again. */
   | { readonly kind: 'joined'; readonly execution: string; readonly askAt: number }
   | { readonly kind: 'refused'; readonly message: string; readonly askAt: number }
+  /** Waits at the coordinator, for a limit or a yes, and is started from there. Looked into again at `askAt`. */
+  | { readonly kind: 'pending'; readonly pending: string; readonly message: string; readonly askAt: number }
+  /** The workflow is in shadow mode: decided, and nothing runs. */
+  | { readonly kind: 'shadow'; readonly message: string; readonly askAt: number }
   /** The coordinator will not have it (not allowed, unknown, invalid): asked for again rarely. */
   | { readonly kind: 'rejected'; readonly code: string; readonly askAt: number };
 

@@ -56,6 +56,7 @@ export function requestFor(
     request_id: requestId,
     issued_at: rfc3339(now),
     reason: `trigger ${trigger.name}`,
+    ...(trigger.waitMs > 0 ? { wait_s: Math.ceil(trigger.waitMs / 1000) } : {}),
     ...(trigger.nodeTypes === null ? {} : { node_types: [...trigger.nodeTypes] }),
   };
 }

@@ -165,8 +165,10 @@ export class Outbox {
     const decision = await client.request(message.body, { signal: this.#cut.signal });
     metrics.requests.inc({ trigger: message.trigger, decision: decision.decision });
     const execution = 'execution' in decision ? { execution: decision.execution } : {};
-    const refused = decision.decision === 'refused' ? { code: decision.code, why: decision.message } : {};
-    log.info({ ...about(message), ...execution, ...refused }, `request ${decision.decision}`);
+    const pending = 'pending' in decision ? { pending: decision.pending } : {};
+    const why = 'message' in decision ? { why: decision.message } : {};
+    const code = 'code' in decision ? { code: decision.code } : {};
+    log.info({ ...about(message), ...execution, ...pending, ...code, ...why }, `request ${decision.decision}`);
     return () => message.settle({ kind: 'decision', decision });
   }
 

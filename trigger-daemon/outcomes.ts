@@ -10,6 +10,8 @@ const REJECTED_MOST_MS = 600_000;
 const SOONEST_MS = 1_000;
 const ASK_AGAIN_MS = 300_000;
 const ASK_AGAIN_SOON_MS = 60_000;
+/** The wait ends by the gate's clock, and somebody has to notice. */
+const WAIT_MARGIN_MS = 5_000;
 
 /** Takes into account what became of request number `ask` of the fault `key`. Late news about an earlier one changes nothing. */
 export function takeOutcome(
@@ -43,21 +45,41 @@ function phaseAfter(fault: Fault, outcome: Outcome, trigger: TriggerConfig, cloc
   if (outcome.kind === 'dropped') return { kind: 'waiting' };
   if (outcome.kind === 'rejected') return rejectedPhase(fault, outcome, clock);
   const { decision } = outcome;
-  if (decision.decision === 'refused') {
-    return { kind: 'refused', message: decision.message, askAt: clock.mono + waitAfterRefusal(decision, trigger) };
+  switch (decision.decision) {
+    case 'refused':
+      return { kind: 'refused', message: decision.message, askAt: clock.mono + waitAfterRefusal(decision, trigger) };
+    case 'pending': {
+      const { pending, message } = decision;
+      return { kind: 'pending', pending, message, askAt: clock.mono + askAgainAfterWait(decision, trigger, clock) };
+    }
+    case 'shadow':
+      return { kind: 'shadow', message: decision.message, askAt: clock.mono + ASK_AGAIN_MS };
+    default: {
+      const { execution } = decision;
+      return { kind: 'joined', execution, askAt: clock.mono + askAgainIn(decision.decision, trigger) };
+    }
   }
-  // Nothing runs, and nothing else is decided within the same fault.
-  if (decision.decision === 'shadow')
-    return { kind: 'refused', message: `shadow: ${decision.message}`, askAt: clock.mono + ASK_AGAIN_MS };
-  const execution = decision.decision === 'pending' ? decision.pending : decision.execution;
-  return { kind: 'joined', execution, askAt: clock.mono + askAgainIn(decision.decision, trigger) };
+}
+
+/**
+ * What waits is looked after by the coordinator, and the gate answers whoever asks meanwhile that it waits already; so it is asked when the wait
+ * should be over, and rarely before: somebody may have ended it, or it was started long ago.
+ */
+function askAgainAfterWait(
+  { expires_at }: ApiDecision & { decision: 'pending' },
+  { everyMs }: TriggerConfig,
+  clock: Clock,
+): number {
+  const over = Date.parse(expires_at) - clock.wall + WAIT_MARGIN_MS;
+  // A clock that is ahead of the coordinator's must not make a storm of it.
+  return Math.max(LIMIT_UNKNOWN_MS, everyMs, Math.min(ASK_AGAIN_MS, over));
 }
 
 /**
  * Whether a fault may be remedied again is for the gate to say; it answers "duplicate" for as long as not. Asked rarely all the same:
  * an admission whose execution came to nothing is forgotten there, and nobody would tell us.
  */
-function askAgainIn(decided: 'admitted' | 'duplicate' | 'pending', { againMs }: TriggerConfig): number {
+function askAgainIn(decided: 'admitted' | 'duplicate', { againMs }: TriggerConfig): number {
   if (againMs === null) return ASK_AGAIN_MS;
   // The gate lets nothing begin while the remedy is held, so `again` after admission may still be too early.
   return Math.max(SOONEST_MS, Math.min(againMs, decided === 'admitted' ? ASK_AGAIN_MS : ASK_AGAIN_SOON_MS));

@@ -4,10 +4,26 @@ import { createServer } from 'node:http';
 import { test } from 'node:test';
 import type { TriggerConfig } from '../config/trigger-daemon.ts';
 import { prometheusSource } from '../sources/prometheus.ts';
+import type { ApiRequest } from '../workflows/api.ts';
 import { eventually } from '../test/support/processes.ts';
 import { startExporter, startPrometheus } from '../test/support/prometheus.ts';
-import { admitted, standIn } from '../test/support/stand-in-coordinator.ts';
+import { admitted, standIn, type Answer } from '../test/support/stand-in-coordinator.ts';
 import { sourceConfig, startDaemon, webWedged } from '../test/support/watching.ts';
+
+const pending = (request: ApiRequest): Answer => ({
+  status: 202,
+  body: {
+    decision: 'pending',
+    request_id: request.request_id,
+    pending: 'pending:x',
+    waits_for: 'limits',
+    message: 'waits',
+    reasons: [],
+    place: 0,
+    asks_again_at: new Date().toISOString(),
+    expires_at: new Date(Date.now() + 90_000).toISOString(),
+  },
+});
 
 const probe = (node: string, value: number, more = ''): string =>
   `probe_success{job="web",node="${node}"${more}} ${value}`;
@@ -144,6 +160,18 @@ test('with one Prometheus: what the coordinator does with requests', async (t) =
       }
     },
   );
+
+  await t.test('a request that waits is not asked for again, and the fault goes on being asserted', async () => {
+    const trigger = { ...webWedged, waitMs: 90_000, validForMs: 2_000, gapMs: 2_000 };
+    await using coordinator = await standIn({ decide: pending });
+    await using daemon = await startDaemon(url, coordinator.client, [trigger]);
+    await eventually(() => daemon.status().triggers[0]?.faults[0]?.phase === 'pending');
+    assert.equal(coordinator.requests[0]?.wait_s, 90);
+    await eventually(() => coordinator.reports.filter(({ state }) => state === 'seen').length >= 2);
+    assert.equal(coordinator.requests.length, 1);
+    assert.match(daemon.status().triggers[0]?.faults[0]?.detail ?? '', /^pending:x: /);
+    assert.equal(await daemon.metric('fettle_trigger_faults', { phase: 'pending' }), 1);
+  });
 
   await t.test('a request that is not allowed is complained of once and not hammered', async () => {
     await using coordinator = await standIn({

@@ -58,4 +58,4 @@ export function triggerMetrics(registry: Registry) {
 export type TriggerMetrics = ReturnType<typeof triggerMetrics>;
 
 /** Phases as `fettle_trigger_faults` counts them. */
-export const FAULT_PHASES = ['waiting', 'asked', 'joined', 'refused', 'rejected'] as const;
+export const FAULT_PHASES = ['waiting', 'asked', 'joined', 'pending', 'shadow', 'refused', 'rejected'] as const;

@@ -259,7 +259,8 @@ const time = (ms: number | null): string | null => (ms === null ? null : new Dat
 function faultDetail(fault: Fault): string | null {
   if (!fault.aim.ok) return fault.aim.problem;
   if (fault.phase.kind === 'joined') return fault.phase.execution;
-  if (fault.phase.kind === 'refused') return fault.phase.message;
+  if (fault.phase.kind === 'refused' || fault.phase.kind === 'shadow') return fault.phase.message;
+  if (fault.phase.kind === 'pending') return `${fault.phase.pending}: ${fault.phase.message}`;
   return fault.phase.kind === 'rejected' ? fault.phase.code : null;
 }
 
