@@ -9,7 +9,7 @@ import { admitted, allFree, drillRequest, drillStep, startDrillSite, type DrillS
 import { ended, readMarks } from './support/paths-site.ts';
 import { eventually, startProcess } from './support/processes.ts';
 
-const NODES = ['web-1', 'web-2', 'web-3', 'web-4', 'never-there'].map((name) => ({ name, type: 'web' }));
+const NODES = ['web-1', 'web-2', 'web-3', 'web-4', 'web-5', 'never-there'].map((name) => ({ name, type: 'web' }));
 
 describe('an agent', () => {
   const stack = new AsyncDisposableStack();
@@ -27,6 +27,12 @@ describe('an agent', () => {
   action  = "systemd.restart"
   args    = { unit = "web.service" }
   timeout = "20s"
+  retry   = { attempts = 2, wait = "100ms" }
+}`,
+      brief: `step "restart" {
+  action  = "systemd.restart"
+  args    = { unit = "web.service" }
+  timeout = "2s"
   retry   = { attempts = 2, wait = "100ms" }
 }`,
     };
@@ -150,6 +156,44 @@ describe('an agent', () => {
       ],
     );
     assert.deepEqual(await readMarks(marks), ['begun', 'ended', 'begun', 'ended']);
+    await allFree(client);
+  });
+
+  it('standing still beyond all its time in an action that is safe to repeat: the next attempt ends the first and takes its place', async () => {
+    const systemctl = path.join(drill.site.dir, 'systemctl-slow');
+    const marks = path.join(drill.site.dir, 'slow.marks');
+    const first = path.join(drill.site.dir, 'slow.first');
+    const restart = `echo begun >> ${marks}; if [ ! -e ${first} ]; then touch ${first}; exec sleep 300; fi; echo ended >> ${marks}`;
+    await writeFile(systemctl, `#!/bin/sh\ncase "$*" in show*) echo ActiveState=active;; *) ${restart};; esac\n`, {
+      mode: 0o755,
+    });
+    const config = configOf(await loadAgent([drill.site.configFile('agent-web-5')]));
+    const file = path.join(drill.site.dir, 'web-5.json');
+    await writeFile(file, JSON.stringify({ config, commands: [], systemctl }));
+    const entry = path.join(import.meta.dirname, 'support/agent-process.ts');
+    const frozen = stack.use(startProcess([process.execPath, entry, file], { name: 'agent web-5' }));
+    await frozen.waitForLine(/^connected$/);
+    const id = await admitted(client, { workflow: 'brief', target: { node: 'web-5' } });
+    await eventually(async () => (await readdir(drill.site.dir)).includes('slow.first'), { what: 'the restart' });
+    frozen.signal('SIGSTOP');
+    const attempts = async (): Promise<number> =>
+      (await client.getExecution(id)).timeline.filter((one) => one.event === 'permitted').length;
+    await eventually(async () => (await attempts()) > 1, {
+      what: 'the second permit',
+      timeoutMs: 90_000,
+      everyMs: 500,
+    });
+    frozen.signal('SIGCONT');
+    const detail = await ended(client, id);
+    assert.equal(detail.outcome, 'healed', detail.message ?? '');
+    assert.deepEqual(
+      detail.steps.map((one) => [one.attempt, one.result.status]),
+      [
+        [1, 'unsettled'],
+        [2, 'done'],
+      ],
+    );
+    assert.deepEqual(await readMarks(marks), ['begun', 'begun', 'ended']);
     await allFree(client);
   });
 });

@@ -24,6 +24,8 @@ export type ActInput = ExecutionRef & {
   readonly attempt: number;
   /** Counts askings for the same attempt's permit after a refusal that may pass (pause, busy node). */
   readonly asking: number;
+  /** An earlier attempt whose end is not proven and that the host ends first; only for what may safely be done twice. */
+  readonly supersedes?: number;
 };
 
 export type VerifyInput = ExecutionRef;

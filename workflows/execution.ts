@@ -132,7 +132,7 @@ const ESCALATED: ReadonlySet<Outcome> = new Set(['failed', 'ineffective', 'refus
 async function conclude(run: Run, ended: Ended): Promise<ExecutionResult> {
   const { input } = run;
   // Undoing while something may still act would race with it: then a person decides.
-  const doubtful = run.records.some((record) => record.result.status === 'unsettled');
+  const doubtful = isDoubtful(run.records);
   if (UNDONE.has(ended.outcome) && !doubtful) {
     for (const step of run.undo.toReversed()) await tryStep(run, step, true);
   }
@@ -150,6 +150,15 @@ async function conclude(run: Run, ended: Ended): Promise<ExecutionResult> {
   }
   return { outcome: ended.outcome, message, verified: ended.verified, steps: run.records };
 }
+
+/** Something may still act: proof about a later attempt of a step covers its earlier ones. */
+const isDoubtful = (records: readonly StepRecord[]): boolean =>
+  records.some(
+    (record, index) =>
+      record.result.status === 'unsettled' &&
+      !records.slice(index + 1).some((later) => later.step === record.step && PROOF.has(later.result.status)),
+  );
+const PROOF: ReadonlySet<StepRecord['result']['status']> = new Set(['done', 'failed', 'refused', 'unknown']);
 
 async function tryStep(run: Run, step: StepDefinition, undo: boolean): Promise<void> {
   try {
@@ -183,8 +192,10 @@ const stepOf = (options: Omit<StepOptions, 'undo'>): StepDefinition => ({
 });
 
 async function attempts(run: Run, step: StepDefinition, undo: boolean): Promise<StepRecord> {
+  let supersedes: number | undefined;
   for (let attempt = 1; ; attempt += 1) {
-    const record = await permitted(run, step, attempt, undo);
+    const record = await permitted(run, step, { attempt, undo, supersedes });
+    supersedes = record.result.status === 'unsettled' ? attempt : undefined;
     run.records.push(record);
     const { result } = record;
     if (result.status === 'done' || result.status === 'skipped') return record;
@@ -194,11 +205,16 @@ async function attempts(run: Run, step: StepDefinition, undo: boolean): Promise<
 }
 
 /** Asks again while the refusal may pass. */
-async function permitted(run: Run, step: StepDefinition, attempt: number, undo: boolean): Promise<StepRecord> {
+async function permitted(
+  run: Run,
+  step: StepDefinition,
+  { attempt, undo, supersedes }: { attempt: number; undo: boolean; supersedes: number | undefined },
+): Promise<StepRecord> {
   const { name, action, args, timeoutMs } = step;
   const call: StepCall = { name, action, args, timeoutMs, undo, stillFiring: step.when === 'still_firing' };
   for (let asking = 1; ; asking += 1) {
-    const record = await actsFor(timeoutMs).act({ ...refOf(run.input), call, attempt, asking });
+    const replaces = supersedes === undefined ? {} : { supersedes };
+    const record = await actsFor(timeoutMs).act({ ...refOf(run.input), call, attempt, asking, ...replaces });
     const { result } = record;
     if (result.status !== 'no_permit') return record;
     if (call.stillFiring && result.code === 'no_fault') {
@@ -213,11 +229,14 @@ async function permitted(run: Run, step: StepDefinition, attempt: number, undo: 
 /** Refusals that say nothing against the order itself: it came too late, or the host was full. */
 const NEVER_BEGAN: ReadonlySet<string> = new Set(['busy', 'grant_expired', 'attempt_refused']);
 
-/** Only what is proven to have ended, and is safe to do twice or was never done, is tried again. */
+/**
+ * What is proven to have ended is tried again when it is safe to do twice or was never done. What may still act is replaced only where
+ * doing it twice is safe: the host ends it before it begins anew.
+ */
 function mayRepeat(record: StepRecord): boolean {
   const { result } = record;
   if (result.status === 'failed') return true;
-  if (result.status === 'unknown') return ACTIONS[record.action]?.idempotent === true;
+  if (result.status === 'unknown' || result.status === 'unsettled') return ACTIONS[record.action]?.idempotent === true;
   return result.status === 'refused' && NEVER_BEGAN.has(result.code);
 }
 

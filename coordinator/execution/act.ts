@@ -107,6 +107,7 @@ async function attempt(
     busyUntil: answer.bu,
     timeoutMs: input.call.timeoutMs,
     dryRun: input.dryRun,
+    supersedes: input.supersedes ?? null,
   };
   await options.drills?.beforeOrder?.(input.execution, input.call.name);
   const sent = await runAction(options.courier, order, signal);
@@ -199,6 +200,7 @@ async function permitFor(options: ActOptions, input: ActInput, place: NodePlace)
     ...(ACTIONS[call.action]?.changing === false ? {} : { ch: true as const }),
     ...(call.undo ? { undo: true as const } : {}),
     ...(call.stillFiring ? { sf: true as const } : {}),
+    ...(input.supersedes === undefined ? {} : { sup: input.supersedes }),
   });
 }
 

@@ -53,6 +53,7 @@ export type Order = {
   readonly busyUntil: number;
   readonly timeoutMs: number;
   readonly dryRun: boolean;
+  readonly supersedes: number | null;
 };
 
 export type Sent =
@@ -110,7 +111,7 @@ const signGrant = (courier: Courier, order: Order): Promise<string> =>
     begin_by: order.beginBy,
     timeout_ms: order.timeoutMs,
     dry_run: order.dryRun,
-    supersedes: null,
+    supersedes: order.supersedes,
   });
 
 /** Past its begin-by an order is only joined, never sent. Null: there is nothing to join. */

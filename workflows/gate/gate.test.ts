@@ -498,6 +498,17 @@ describe('§5 permits', () => {
     assert.deepEqual(gate.permit(lease, 's', { a: 2, n: 'web-2' }), { a: 'no_permit', c: 'other_node', why: 'web-1' });
   });
 
+  it('5.3 lets a step go to another node only once the first one has fenced it', () => {
+    const gate = gateWith();
+    const lease = leaseOf(gate.ask('restart', { k: 'y', y: 'web' }));
+    assert.equal(gate.permit(lease, 's', { n: 'web-1' }).a, 'permit');
+    assert.equal(gate.permit(lease, 's', { n: 'web-2', a: 2 }).a, 'no_permit');
+    gate.result(lease, 's', 'never_begun');
+    assert.equal(gate.permit(lease, 's', { n: 'web-2', a: 2 }).a, 'permit');
+    gate.result(lease, 's', 'failed', 2);
+    assert.deepEqual(gate.permit(lease, 's', { n: 'web-1', a: 3 }), { a: 'no_permit', c: 'other_node', why: 'web-2' });
+  });
+
   it('5.3 lets a step of a shared queue take its node only when no other change is under way there', () => {
     const gate = gateWith();
     leaseOf(gate.ask('restart', node('web-1')));

@@ -149,8 +149,15 @@ export function result(state: GateState, operation: Result): Answer {
   for (const [key, held] of lease.unsettled) {
     if (held.step === operation.s && held.attempt <= operation.a) lease.unsettled.delete(key);
   }
+  if (operation.r === 'never_begun') unfix(lease, operation.s);
   if (lease.orphaned && lease.unsettled.size === 0) end(state, lease);
   return { a: 'ok' };
+}
+
+/** A step of a shared queue that its node has fenced before it began may go to another node. */
+function unfix(lease: Lease, step: string): void {
+  const open = [...lease.unsettled.values()].some((held) => held.step === step);
+  if (!open && lease.stepNodes.get(step) !== lease.target.n) lease.stepNodes.delete(step);
 }
 
 export function release(state: GateState, operation: Release): Answer {
