@@ -1,12 +1,13 @@
-import type { ApiExecution } from '../workflows/api.ts';
+import type { ApiExecution, ApiPendingDetail } from '../workflows/api.ts';
 import { connectCoordinator } from './connect-coordinator.ts';
 import { type CoordinatorApi, MAX_EXECUTIONS } from './coordinator-api.ts';
 import { executionColumns } from './execution-text.ts';
 import { CommandError, EXIT, type ExitCode, gravest } from './exit-code.ts';
 import type { ClientFlags, OutputOption } from './fettle-command.ts';
-import { type Io, note } from './io.ts';
-import { printList } from './list-output.ts';
-import { printable } from './printable.ts';
+import { type Io, note, say } from './io.ts';
+import { printDocument, printList } from './list-output.ts';
+import { isPending, pendingLines } from './pending-text.ts';
+import { printable, printableJson } from './printable.ts';
 
 export type CancelFlags = ClientFlags & OutputOption & { all?: string; reason?: string };
 
@@ -16,6 +17,7 @@ export async function cancelExecutions(io: Io, id: string | undefined, flags: Ca
   const reason = flags.reason ?? 'cancelled by hand';
   await using coordinator = await connectCoordinator(io, flags);
   const { api } = coordinator;
+  if (id !== undefined && isPending(id)) return printEnded(io, await api.cancelPending(id, reason), flags);
   const ids = id === undefined ? await runningOf(api, flags.all ?? '') : [id];
   const rows: ApiExecution[] = [];
   const codes: ExitCode[] = [];
@@ -33,6 +35,13 @@ export async function cancelExecutions(io: Io, id: string | undefined, flags: Ca
   if (flags.output === 'table' && rows.length > 0)
     note(io, `Asked to end; how it ends: fettle watch ${printable(rows[0]?.id ?? 'ID')}`);
   return gravest(codes);
+}
+
+function printEnded(io: Io, detail: ApiPendingDetail, { output }: OutputOption): ExitCode {
+  if (output === 'json') printDocument(io, { pending: detail });
+  else if (output === 'jsonl') say(io, printableJson(detail, 0));
+  else for (const line of pendingLines(io, detail)) say(io, line);
+  return EXIT.ok;
 }
 
 function checkFlags(id: string | undefined, flags: CancelFlags): void {

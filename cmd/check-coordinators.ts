@@ -4,7 +4,9 @@ import { ApiError, openCoordinatorClient } from '../identity/coordinator-client.
 import { CoordinatorConnection } from '../identity/coordinator-connection.ts';
 import { silentLog } from './role-log.ts';
 import type { ResolvedProfile } from './client-profile.ts';
+import type { ApiStatus } from '../workflows/api.ts';
 import { errorText, fail, type Finding, ok, warn } from './finding.ts';
+import { breakerText, disagreementText, pauseText, STRAY } from './standing-text.ts';
 import { formatDuration } from './time-text.ts';
 
 const DEADLINE_MS = 8_000;
@@ -38,7 +40,7 @@ async function checkOne(address: string, id: string, identity: ClientIdentity, n
       identity,
       timeoutMs: DEADLINE_MS,
     });
-    return [...findings, ...(await ownWords(address, client.status()))];
+    return [...findings, ...(await ownWords(address, client.status(), now()))];
   } catch (error) {
     const next = `is it running there (fettle coordinator --config FILE), and does a firewall let ${address} through`;
     return [...findings, fail('coordinator', `${address}: ${errorText(error)}`, next)];
@@ -67,12 +69,10 @@ function clock(address: string, aheadMs: number): Finding[] {
   return [(off > CLOCK_FAIL_MS ? fail : warn)('coordinator', text, 'timedatectl, on both machines')];
 }
 
-async function ownWords(
-  address: string,
-  asked: ReturnType<ReturnType<typeof openCoordinatorClient>['status']>,
-): Promise<Finding[]> {
+async function ownWords(address: string, asked: Promise<ApiStatus>, now: number): Promise<Finding[]> {
   try {
-    const { gate, temporal, fleet, warnings, config } = await asked;
+    const status = await asked;
+    const { gate, temporal, fleet, warnings, config } = status;
     const findings = warnings.map((warning) => warn('coordinator', `${address}: ${warning}`, 'fettle status'));
     if (!temporal.connected)
       findings.push(
@@ -82,14 +82,7 @@ async function ownWords(
           'there: fettle doctor --config FILE',
         ),
       );
-    if (gate.state !== 'open')
-      findings.push(
-        fail(
-          'coordinator',
-          `${address}: the gate is ${gate.state}`,
-          gate.state === 'missing' ? 'fettle setup temporal --config FILE' : 'fettle status',
-        ),
-      );
+    findings.push(...gateFindings(address, status, now));
     if (fleet.state !== 'ready')
       findings.push(
         warn('coordinator', `${address}: the fleet is ${fleet.state.replace('_', ' ')}`, 'fettle status, in a minute'),
@@ -113,4 +106,50 @@ async function ownWords(
     }
     return [fail('coordinator', `${address}: ${errorText(error)}`, 'look at its log')];
   }
+}
+
+const GATE_NEXT: Readonly<Record<ApiStatus['gate']['state'], string>> = {
+  open: 'nothing',
+  paused: 'fettle resume, with the id that fettle status prints',
+  quarantined: 'look what became of it, then on a coordinator\'s host: fettle gate adopt --config FILE --reason "..."',
+  opening: 'it took over from a lost run and looks at all leases first; again in some seconds: fettle doctor',
+  missing: 'fettle setup temporal --config FILE',
+  unreachable: 'fettle status',
+};
+
+/** What the gate is in, and all that a person has to look at. */
+function gateFindings(address: string, { gate, strays }: ApiStatus, now: number): Finding[] {
+  const found: Finding[] = [];
+  if (gate.state !== 'open') {
+    const detail = gate.state === 'quarantined' && gate.detail !== null ? `: ${gate.detail}` : '';
+    const state = gate.state === 'opening' || gate.state === 'paused' ? warn : fail;
+    found.push(state('gate', `${address}: the gate is ${gate.state}${detail}`, GATE_NEXT[gate.state]));
+  }
+  for (const pause of gate.pauses)
+    found.push(warn('gate', `paused: ${pauseText(pause, now)}`, `fettle resume ${pause.id} --reason "..."`));
+  for (const breaker of gate.breakers)
+    found.push(
+      warn('gate', `breaker open: ${breakerText(breaker, now)}`, `fettle resume ${breaker.id} --reason "..."`),
+    );
+  for (const { execution, unsettled } of gate.orphans) {
+    const next = `when nothing of it can act any more, on a coordinator's host: fettle lease free ${execution} --config FILE --reason "..."`;
+    found.push(warn('gate', `orphaned lease ${execution}: not settled: ${unsettled.join(', ')}`, next));
+  }
+  for (const { workflow, definitions } of gate.disagreements)
+    found.push(
+      warn(
+        'gate',
+        disagreementText(workflow, definitions),
+        'give all coordinators the same files, then: fettle status',
+      ),
+    );
+  for (const { execution, why } of strays ?? [])
+    found.push(
+      fail(
+        'gate',
+        `${execution} ${STRAY[why]}`,
+        `find out who started it, then: fettle cancel ${execution} --reason "..."`,
+      ),
+    );
+  return found;
 }

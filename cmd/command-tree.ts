@@ -4,6 +4,7 @@ import { type Dispatch, FettleCommand } from './fettle-command.ts';
 import { addOperatorCommands } from './operator-commands.ts';
 import { addPeopleCommands } from './people-commands.ts';
 import { addRoleCommands } from './role-commands.ts';
+import { addStopCommands } from './stop-commands.ts';
 import { VERSION } from './version.ts';
 
 /** Where help goes and how wide it may be. */
@@ -46,6 +47,7 @@ export function buildProgram(dispatch: Dispatch, output: TreeOutput): FettleComm
     .example('fettle run restart-service --node web-1 --arg unit=web.service --watch', 'heal one node and watch it')
     .example('fettle doctor', 'when something does not work');
   addPeopleCommands(program, dispatch);
+  addStopCommands(program, dispatch);
   addOperatorCommands(program, dispatch);
   addRoleCommands(program, dispatch);
   catchExits(program);

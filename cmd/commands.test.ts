@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ApiError, ApiEvent, ApiNode, ApiStatus, ApiWorkflow } from '../workflows/api.ts';
-import { type Answer, DETAIL, EXECUTION, eventStream, scriptedCoordinator, type Script, testIo } from './testing.ts';
+import type { ApiError, ApiEvent, ApiNode, ApiWorkflow } from '../workflows/api.ts';
+import {
+  type Answer,
+  DETAIL,
+  EXECUTION,
+  eventStream,
+  scriptedCoordinator,
+  type Script,
+  STATUS,
+  testIo,
+} from './testing.ts';
 
 const ok = (body: unknown, status = 200): Answer => ({ status, body });
 const failure = (status: number, code: string, message: string, retryAfter?: number): Answer => ({
@@ -38,7 +47,9 @@ const refused = ok(
     request_id: 'r',
     code: 'limits',
     message: 'a limit stands against it',
-    reasons: [{ constraint: 'maxExecution', scope: 'target web-1', limit: 1, current: 1, retry_after_s: 2520 }],
+    reasons: [
+      { constraint: 'maxExecution', scope: 'target web-1', name: null, limit: 1, current: 1, retry_after_s: 2520 },
+    ],
   },
   409,
 );
@@ -332,7 +343,7 @@ test('ps of nothing says so on standard error and leaves standard output empty',
     err: 'Nothing is running. Those that have ended: fettle ps --all\n',
   });
   const json = await coordinator.fettle(['ps', '-o', 'json']);
-  assert.deepEqual(JSON.parse(json.out), { api_version: 1, executions: [] });
+  assert.deepEqual(JSON.parse(json.out), { api_version: 1, executions: [], pending: [] });
 });
 
 test('a table fits the terminal, in colour only there and not with NO_COLOR', async () => {
@@ -425,29 +436,6 @@ test('nodes, workflows and their limits are tables that say what matters', async
   const workflows = await coordinator.fettle(['workflows']);
   assert.match(workflows.out, /^restart-service +node +unit \[lines=100\] +1 begun\/1h +Restart one systemd unit$/m);
 });
-
-const STATUS: ApiStatus = {
-  coordinator: 'c1',
-  version: '0.1.0',
-  domain: 'main',
-  temporal: { address: '127.0.0.1:7233', connected: true },
-  gate: {
-    state: 'open',
-    leases: 2,
-    orphaned: 1,
-    waiting: 0,
-    detail: null,
-    pauses: [],
-    windows: [],
-    breakers: [],
-    orphans: [],
-    disagreements: [],
-  },
-  fleet: { state: 'ready', alive: 3 },
-  strays: [],
-  config: { files: [{ file: '/etc/fettle/coordinator.hcl', loaded_at: '2026-11-21T11:00:00Z', problems: [] }] },
-  warnings: ['route_rule "global_post" is public'],
-};
 
 test('status is one screen, and 0 only when requests can be decided', async () => {
   await using coordinator = await scriptedCoordinator({

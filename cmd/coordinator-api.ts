@@ -1,13 +1,25 @@
 import type {
+  ApiApproval,
+  ApiApproved,
   ApiDecision,
   ApiEvent,
   ApiExecution,
   ApiExecutionDetail,
+  ApiLimit,
   ApiNode,
+  ApiPaused,
+  ApiPauseRequest,
+  ApiPendingDetail,
+  ApiPendingRequest,
   ApiRequest,
+  ApiResumed,
+  ApiResumeRequest,
   ApiStatus,
+  ApiWindow,
+  ApiWindowRequest,
   ApiWorkflow,
 } from '../workflows/api.ts';
+import type { LimitQuery } from '../identity/coordinator-client.ts';
 
 export type ExecutionQuery = {
   readonly workflow?: string | undefined;
@@ -28,6 +40,18 @@ export type CoordinatorApi = {
   /** What happened so far and then as it happens; ends with the execution, or early when the connection does. */
   readonly events: (id: string, signal: AbortSignal) => AsyncIterable<ApiEvent>;
   readonly cancel: (id: string, reason: string) => Promise<ApiExecution>;
+  readonly pending: () => Promise<ApiPendingRequest[]>;
+  /** `id` is `pending:...`, here and in the three that follow. */
+  readonly pendingRequest: (id: string) => Promise<ApiPendingDetail>;
+  readonly cancelPending: (id: string, reason: string) => Promise<ApiPendingDetail>;
+  readonly approve: (id: string, approval: ApiApproval) => Promise<ApiApproved>;
+  readonly deny: (id: string, reason: string) => Promise<ApiApproved>;
+  readonly pause: (wish: ApiPauseRequest) => Promise<ApiPaused>;
+  readonly resume: (wish: ApiResumeRequest) => Promise<ApiResumed>;
+  readonly windows: () => Promise<ApiWindow[]>;
+  readonly addWindow: (wish: ApiWindowRequest) => Promise<ApiWindow>;
+  readonly removeWindow: (name: string, reason: string) => Promise<ApiWindow>;
+  readonly limits: (query: LimitQuery) => Promise<ApiLimit[]>;
   readonly nodes: () => Promise<ApiNode[]>;
   readonly workflows: () => Promise<ApiWorkflow[]>;
   readonly status: () => Promise<ApiStatus>;

@@ -13,6 +13,7 @@ export function explainFailure(error: unknown, presented: Presented): unknown {
   const { status, message } = error;
   const to = (exit: CommandError['exit'], next: string, text = message): CommandError =>
     new CommandError(exit, `${text.replace(/[.;\s]+$/, '')} (${error.code})`, next, { cause: error });
+  if (error.code === 'same_person') return to(EXIT.notAuthorised, 'somebody else: fettle approve with the same id');
   if (status === 401 || status === 403)
     return to(EXIT.notAuthorised, 'fettle doctor', `${message}; ${whoMustBeNamed(presented)}`);
   if (status === 404) return to(EXIT.failed, nextForUnknown(error.code));
@@ -30,6 +31,10 @@ function whoMustBeNamed(presented: Presented): string {
 }
 
 function nextForUnknown(code: string): string {
+  if (code === 'unknown_scope') return 'fettle nodes, or: fettle workflows';
+  if (code === 'unknown_pause') return 'fettle status';
+  if (code === 'unknown_window') return 'fettle window list';
+  if (code === 'unknown_pending') return 'fettle ps';
   if (code.includes('workflow')) return 'fettle workflows';
   if (code.includes('target') || code.includes('node')) return 'fettle nodes';
   return code.includes('execution') ? 'fettle ps --all' : 'fettle status';
@@ -37,12 +42,16 @@ function nextForUnknown(code: string): string {
 
 function nextForRefused(code: string): string {
   if (code === 'already_ended') return 'fettle show with its id';
+  if (code === 'window_of_file') return 'fettle window list -o wide';
+  if (code === 'plan_differs' || code === 'already_decided' || code === 'no_approval_needed')
+    return 'fettle show with its id';
   return code === 'request_id_reused' ? 'the same command with another --request-id' : 'the same command anew';
 }
 
 function nextForInvalid(code: string): string {
   if (code.includes('argument')) return 'fettle workflows -o json';
   if (code.includes('target')) return 'fettle nodes';
+  if (code === 'window') return 'fettle window add --help';
   return code.includes('execution') ? 'fettle ps --all' : 'fettle run --help';
 }
 

@@ -7,7 +7,7 @@ import { freePort } from '../test/support/processes.ts';
 import { startTemporal } from '../test/support/temporal.ts';
 import { runCommandLine } from './command-line.ts';
 import type { Finding } from './finding.ts';
-import { scriptedCoordinator, testIo } from './testing.ts';
+import { scriptedCoordinator, STATUS, testIo } from './testing.ts';
 
 async function fettle(...words: string[]): Promise<{ code: number; out: string; err: string }> {
   const io = testIo({ now: Date.now });
@@ -143,16 +143,7 @@ test('an invalid configuration is told with every problem', async () => {
 });
 
 test('without a role: reaches each coordinator of the profile, and says which clock is off', async () => {
-  const status = {
-    coordinator: 'c1',
-    version: '1',
-    domain: 'main',
-    temporal: { address: 'x', connected: true },
-    gate: { state: 'open', leases: 0, orphaned: 0, detail: null },
-    fleet: { state: 'ready', alive: 3 },
-    config: { files: [] },
-    warnings: [],
-  };
+  const status = { ...STATUS, warnings: [] };
   const health = (aheadMs: number) => ({
     status: 200,
     body: {},

@@ -1,6 +1,6 @@
 /** One thing that `fettle doctor` looked at. */
 export type Finding = {
-  /** What it belongs to: `config`, `identity`, `temporal`, `queue`, `source`, `coordinator`, `files`. */
+  /** What it belongs to: `config`, `identity`, `temporal`, `queue`, `source`, `coordinator`, `gate`, `files`. */
   readonly area: string;
   readonly state: 'ok' | 'warn' | 'fail';
   /** What was found. */

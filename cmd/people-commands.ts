@@ -31,7 +31,7 @@ function addRun(program: FettleCommand, dispatch: Dispatch): void {
       .summary('ask for a workflow on a target')
       .description(
         'Asks a coordinator to run a workflow. The gate decides; a refusal names every limit that stands against it.\n' +
-          'Exit codes: 0 admitted, or already running for the same request; 4 not allowed; 6 refused; 7 no decision;\n' +
+          'Exit codes: 0 admitted, waiting, or already running for the same request; 4 not allowed; 6 refused; 7 no decision;\n' +
           'with --wait or --watch also 5 (ended without healing) and 124 (not ended in time).',
       )
       .argument('<workflow>', 'its name; see fettle workflows')
@@ -46,9 +46,10 @@ function addRun(program: FettleCommand, dispatch: Dispatch): void {
       )
       .option('--dry-run', 'everything but the change: agents check, and do not act')
       .addOption(
-        new Option('--wait [duration]', 'wait until it has ended, at most so long').argParser((text: string) =>
-          durationArgument(text),
-        ),
+        new Option(
+          '--wait [duration]',
+          'wait for its limits to be free, and until it has ended, at most so long',
+        ).argParser((text: string) => durationArgument(text)),
       )
       .option('--watch', 'show what happens until it has ended')
       .option('--reason <text>', 'why, for the record')
@@ -70,8 +71,11 @@ function addLists(program: FettleCommand, dispatch: Dispatch): void {
   withClient(
     program
       .command('ps')
-      .summary('list executions')
-      .description('Lists the executions that are running, newest first; with --all also those that have ended.')
+      .summary('list executions, and what waits')
+      .description(
+        'Lists the executions that are running, newest first, and the requests that wait: for what, in which place, and when they are\n' +
+          'decided again. With --all also executions that have ended.',
+      )
       .option('-a, --all', 'also those that have ended')
       .option('--node <name>', 'only on this node')
       .option('--workflow <name>', 'only of this workflow')
@@ -91,7 +95,8 @@ function addOne(program: FettleCommand, dispatch: Dispatch): void {
       .command('show')
       .summary('everything about one execution')
       .description(
-        'Shows one execution: who asked and why, the evidence, the plan, each step with its permit and receipt, the outcome.',
+        'Shows one execution: who asked and why, the evidence, the plan, each step with its permit and receipt, the outcome.\n' +
+          'Of a request that waits (pending:...): what it waits for, or what it became.',
       )
       .argument('<id>', id)
       .addOption(outputOption()),
@@ -126,6 +131,7 @@ function addCancel(program: FettleCommand, dispatch: Dispatch, id: string): void
       .summary('end executions in order')
       .description(
         'Asks an execution to end: what an agent is doing is stopped, what was done is undone where the workflow says how.\n' +
+          'A request that waits (pending:...) waits no more.\n' +
           'It returns once the coordinator has taken the wish; fettle watch shows the rest.',
       )
       .argument('[id]', id)
@@ -167,6 +173,7 @@ function addFleet(program: FettleCommand, dispatch: Dispatch): void {
     'status',
     'is it all well',
     'Says whether the coordinator reaches Temporal, whether the gate is open, how many nodes are alive, which files are in force.\n' +
+      'Shows what stands in the way, each with the command that lifts it: pauses, windows, breakers, orphaned leases.\n' +
       'Exit 1 when requests cannot be decided now.',
   )
     .example('fettle status', 'one screen')

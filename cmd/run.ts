@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { styleText } from 'node:util';
 import { CoordinatorUnreachableError } from '../identity/coordinator-client.ts';
-import type { ApiDecision, ApiExecutionDetail, ApiReason, ApiRequest, ApiTarget } from '../workflows/api.ts';
+import type { ApiDecision, ApiExecutionDetail, ApiRequest, ApiTarget } from '../workflows/api.ts';
 import { parseArguments } from './arguments.ts';
 import { connectCoordinator } from './connect-coordinator.ts';
 import type { CoordinatorApi } from './coordinator-api.ts';
@@ -13,7 +13,8 @@ import { type Io, note, say, wantsColour } from './io.ts';
 import { printDocument } from './list-output.ts';
 import { printable, printableJson } from './printable.ts';
 import { chooseTargets, type TargetFlags } from './run-target.ts';
-import { formatDuration } from './time-text.ts';
+import { reasonText } from './standing-text.ts';
+import { awaitPending, PendingEndedError } from './await-pending.ts';
 import { eventPrinter, outcomeLine } from './watch.ts';
 
 export type RunFlags = ClientFlags &
@@ -57,6 +58,7 @@ export async function runWorkflow(io: Io, workflow: string, flags: RunFlags): Pr
       issued_at,
       ...dry_run,
       ...(flags.reason === undefined ? {} : { reason: flags.reason }),
+      ...(flags.wait === undefined ? {} : { wait_s: waitSeconds(flags.wait) }),
     };
   });
   const asked: Asked[] = [];
@@ -66,6 +68,11 @@ export async function runWorkflow(io: Io, workflow: string, flags: RunFlags): Pr
   if (flags.output === 'jsonl') for (const one of ended) say(io, printableJson(toJson(one), 0));
   return gravest(ended.map(exitOf));
 }
+
+/** `--wait` alone waits for limits a day: what does not free in that time is for a person to look at. */
+const LONGEST_WAIT_S = 86_400;
+const waitSeconds = (wait: number | true): number =>
+  wait === true ? LONGEST_WAIT_S : Math.min(LONGEST_WAIT_S, Math.ceil(wait / 1000));
 
 /** Asks once. With a single request an error ends the command; with several it is one of the results. */
 async function ask(io: Io, api: CoordinatorApi, body: ApiRequest, flags: RunFlags, of: number): Promise<Asked> {
@@ -96,14 +103,21 @@ function awaitAll(io: Io, api: CoordinatorApi, asked: readonly Asked[], flags: R
   const print = flags.watch === true ? eventPrinter(io, flags) : () => {};
   const quiet = flags.output === 'json' || flags.output === 'jsonl';
   const one = async (item: Asked): Promise<Asked> => {
-    if (item.decision === null || !('execution' in item.decision)) return item;
-    const { execution: id } = item.decision;
+    const { decision } = item;
+    if (decision === null || decision.decision === 'refused' || decision.decision === 'shadow') return item;
+    let id = decision.decision === 'pending' ? decision.pending : decision.execution;
+    const began = io.now();
     try {
+      if (decision.decision === 'pending') id = await awaitPending(io, api, id, { timeoutMs });
       if (flags.watch !== true) note(io, `Waiting for ${printable(id)}.`);
-      const execution = await follow(io, api, id, { timeoutMs, onEvent: print });
+      const execution = await follow(io, api, id, { timeoutMs: left(io, timeoutMs, began), onEvent: print });
       if (!quiet) say(io, outcomeLine(io, execution));
       return { ...item, execution };
     } catch (error) {
+      if (error instanceof PendingEndedError) {
+        if (!quiet) say(io, `${printable(id)}  ${printable(error.message)}`);
+        return { ...item, error: error.exit === EXIT.ok ? null : error };
+      }
       if (!(error instanceof CommandError)) throw error;
       note(io, `fettle: ${printable(`${id}: ${error.message}`)}; try: ${error.next}`);
       return { ...item, error };
@@ -112,9 +126,14 @@ function awaitAll(io: Io, api: CoordinatorApi, asked: readonly Asked[], flags: R
   return Promise.all(asked.map(one));
 }
 
+/** What is left of the time allowed once a wait for limits is over. */
+const left = (io: Io, timeoutMs: number | null, began: number): number | null =>
+  timeoutMs === null ? null : Math.max(1, timeoutMs - (io.now() - began));
+
 function exitOf({ decision, error, execution }: Asked): ExitCode {
   if (error !== null) return error.exit;
   if (decision?.decision === 'refused') return EXIT.refused;
+  if (decision?.decision === 'shadow') return decision.would === 'refused' ? EXIT.refused : EXIT.ok;
   return execution === null ? EXIT.ok : outcomeExit(execution.outcome);
 }
 
@@ -141,15 +160,6 @@ function decisionLines(io: Io, decision: ApiDecision, target: ApiTarget | null):
     ];
   const why = `${name}${colour('red', 'refused')} (${printable(decision.code)}): ${printable(decision.message)}`;
   return [why, ...reasons];
-}
-
-/** `maxExecution per target: 1 of 1 used; free in 42m` */
-function reasonText(reason: ApiReason): string {
-  const free =
-    reason.retry_after_s === null
-      ? 'free when what holds it has ended: fettle ps'
-      : `free in ${formatDuration(reason.retry_after_s * 1000)}`;
-  return `${reason.constraint}, ${reason.scope}: ${reason.current} of ${reason.limit} used; ${free}`;
 }
 
 const targetText = (target: ApiTarget): string =>

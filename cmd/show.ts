@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { ApiExecutionDetail } from '../workflows/api.ts';
+import type { ApiExecutionDetail, ApiPendingDetail } from '../workflows/api.ts';
 import type { StepRecord } from '../workflows/contract.ts';
 import { connectCoordinator } from './connect-coordinator.ts';
 import { eventLine } from './execution-text.ts';
@@ -7,6 +7,7 @@ import { EXIT, type ExitCode } from './exit-code.ts';
 import type { ClientFlags, OutputOption } from './fettle-command.ts';
 import { type Io, say, wantsColour } from './io.ts';
 import { printDocument } from './list-output.ts';
+import { argumentsText, isPending, pendingLines } from './pending-text.ts';
 import { printable, printableJson, printableLines } from './printable.ts';
 import { formatDuration, formatTime } from './time-text.ts';
 import { outcomeLine, paintedState } from './watch.ts';
@@ -14,10 +15,19 @@ import { outcomeLine, paintedState } from './watch.ts';
 /** `fettle show ID`: always 0 when it could be shown; how the execution ended is part of what is shown. */
 export async function showExecution(io: Io, id: string, flags: ClientFlags & OutputOption): Promise<ExitCode> {
   await using coordinator = await connectCoordinator(io, flags);
+  if (isPending(id)) return showPending(io, await coordinator.api.pendingRequest(id), flags);
   const execution = await coordinator.api.execution(id);
   if (flags.output === 'json') printDocument(io, { execution });
   else if (flags.output === 'jsonl') say(io, printableJson(execution, 0));
   else for (const line of executionLines(io, execution)) say(io, line);
+  return EXIT.ok;
+}
+
+/** How a request waits, or what became of it. */
+function showPending(io: Io, detail: ApiPendingDetail, flags: OutputOption): ExitCode {
+  if (flags.output === 'json') printDocument(io, { pending: detail });
+  else if (flags.output === 'jsonl') say(io, printableJson(detail, 0));
+  else for (const line of pendingLines(io, detail)) say(io, line);
   return EXIT.ok;
 }
 
@@ -47,7 +57,7 @@ function facts(io: Io, execution: ApiExecutionDetail): string[] {
   return [
     fact('workflow', execution.workflow + (execution.dry_run ? '   (dry run: nothing is changed)' : '')),
     fact('target', execution.target + (place === '' ? '' : `   (${place})`)),
-    fact('arguments', formatArguments(execution.args)),
+    fact('arguments', argumentsText(execution.args)),
     fact('asked by', execution.caller),
     fact('why', execution.reason ?? '-'),
     fact('request', execution.request),
@@ -69,11 +79,6 @@ function evidence(io: Io, { evidence: seen }: ApiExecutionDetail): string[] {
 }
 
 const fact = (name: string, value: string): string => `  ${name.padEnd(11)} ${printable(value)}`;
-
-const formatArguments = (args: Readonly<Record<string, unknown>>): string =>
-  Object.entries(args)
-    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    .join(' ') || '-';
 
 function stepLines(io: Io, step: StepRecord): string[] {
   const took =

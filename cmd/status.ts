@@ -1,11 +1,12 @@
 import { styleText } from 'node:util';
-import type { ApiStatus } from '../workflows/api.ts';
+import type { ApiStatus, ApiWindow } from '../workflows/api.ts';
 import { connectCoordinator } from './connect-coordinator.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import type { ClientFlags, OutputOption } from './fettle-command.ts';
 import { type Io, note, say, wantsColour } from './io.ts';
 import { printDocument } from './list-output.ts';
 import { printable, printableJson } from './printable.ts';
+import { breakerText, disagreementText, isInForce, pauseText, STRAY, windowText } from './standing-text.ts';
 import type { Style } from './table.ts';
 import { formatTime } from './time-text.ts';
 
@@ -29,6 +30,7 @@ function statusLines(io: Io, status: ApiStatus): string[] {
   const { temporal, gate, fleet } = status;
   const leases = gate.leases === null ? '' : `, ${gate.leases} ${gate.leases === 1 ? 'lease' : 'leases'}`;
   const orphaned = gate.orphaned === null || gate.orphaned === 0 ? '' : `, ${gate.orphaned} orphaned`;
+  const waiting = gate.waiting === null || gate.waiting === 0 ? '' : `, ${gate.waiting} waiting`;
   return [
     line('coordinator', printable(`${status.coordinator}, version ${status.version}, domain ${status.domain}`)),
     line(
@@ -37,8 +39,9 @@ function statusLines(io: Io, status: ApiStatus): string[] {
     ),
     line(
       'gate',
-      `${paint(gate.state === 'open', gate.state)}${leases}${orphaned}${gate.detail === null ? '' : `: ${printable(gate.detail)}`}`,
+      `${paint(gate.state === 'open', gate.state)}${leases}${orphaned}${waiting}${gate.detail === null || gate.pauses.length > 0 ? '' : `: ${printable(gate.detail)}`}`,
     ),
+    ...standingLines(io, status),
     line('fleet', `${paint(fleet.state === 'ready', fleet.state.replace('_', ' '))}, ${fleet.alive} alive`),
     ...status.config.files.flatMap((file) => [
       line(
@@ -51,6 +54,43 @@ function statusLines(io: Io, status: ApiStatus): string[] {
   ];
 }
 
+/** What stands in the way, each with the command that lifts it. */
+function standingLines(io: Io, { gate, strays }: ApiStatus): string[] {
+  const now = io.now();
+  const block = (name: string, text: string, next: string): string[] => [
+    line(name, colour(io, 'yellow', printable(text))),
+    line('', `lift: ${printable(next)}`),
+  ];
+  const windows = gate.windows.filter((window) => isInForce(window, now));
+  return [
+    ...gate.pauses.flatMap((pause) =>
+      block('paused', pauseText(pause, now), `fettle resume ${pause.id} --reason "..."`),
+    ),
+    ...windows.flatMap((window) => block('window', windowText(window, now), windowRemedy(window))),
+    ...gate.breakers.flatMap((breaker) =>
+      block('breaker', breakerText(breaker, now), `fettle resume ${breaker.id} --reason "..."`),
+    ),
+    ...gate.orphans.flatMap(({ execution, unsettled }) =>
+      block(
+        'orphan',
+        `${execution}: not settled: ${unsettled.join(', ')}`,
+        `fettle lease free ${execution} --config FILE --reason "...", on a coordinator's host, when nothing of it can act`,
+      ),
+    ),
+    ...gate.disagreements.map(({ workflow, definitions }) =>
+      line('differ', colour(io, 'yellow', printable(disagreementText(workflow, definitions)))),
+    ),
+    ...(strays ?? []).map(({ execution, why }) =>
+      line('stray', colour(io, 'red', printable(`${execution}: ${STRAY[why]}`))),
+    ),
+  ];
+}
+
+const windowRemedy = ({ name, source }: ApiWindow): string =>
+  source === 'person'
+    ? `fettle window remove ${name} --reason "..."`
+    : "change its window block in the coordinator's files";
+
 const line = (name: string, text: string): string => `${name.padEnd(12)} ${text}`.trimEnd();
 
 const colour = (io: Io, style: Style, text: string): string =>
@@ -61,6 +101,11 @@ function adviceFor(status: ApiStatus): string | null {
   if (!status.temporal.connected)
     return 'the coordinator does not reach Temporal; on its machine try: fettle doctor --config FILE';
   if (status.gate.state === 'missing') return 'the gate does not exist; try: fettle setup temporal --config FILE';
+  if (status.gate.state === 'quarantined')
+    return 'the gate lost its memory and decides nothing; look, then on a coordinator\'s host: fettle gate adopt --config FILE --reason "..."';
+  if (status.gate.state === 'opening')
+    return 'the gate took over from a lost run; in some seconds try again: fettle status';
+  if (status.gate.state === 'paused') return 'everything is paused; lift it with the command beside the pause';
   if (status.gate.state !== 'open')
     return `the gate is ${status.gate.state}, so no request is decided; try: fettle doctor`;
   if (status.fleet.state === 'warming_up')

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ApiEvent, ApiExecution, ApiExecutionDetail } from '../workflows/api.ts';
+import type { ApiEvent, ApiExecution, ApiExecutionDetail, ApiPendingRequest, ApiStatus } from '../workflows/api.ts';
 import { runCommandLine } from './command-line.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Io } from './io.ts';
@@ -157,4 +157,45 @@ export const DETAIL: ApiExecutionDetail = {
     },
   ],
   timeline: [{ at: '2026-11-21T11:56:00Z', event: 'admitted', message: 'lease 1-7' }],
+};
+
+/** All is well, but for an orphan and a warning. */
+export const STATUS: ApiStatus = {
+  coordinator: 'c1',
+  version: '0.1.0',
+  domain: 'main',
+  temporal: { address: '127.0.0.1:7233', connected: true },
+  gate: {
+    state: 'open',
+    leases: 2,
+    orphaned: 1,
+    waiting: 0,
+    detail: null,
+    pauses: [],
+    windows: [],
+    breakers: [],
+    orphans: [],
+    disagreements: [],
+  },
+  fleet: { state: 'ready', alive: 3 },
+  strays: [],
+  config: { files: [{ file: '/etc/fettle/coordinator.hcl', loaded_at: '2026-11-21T11:00:00Z', problems: [] }] },
+  warnings: ['route_rule "global_post" is public'],
+};
+
+export const PENDING: ApiPendingRequest = {
+  pending: 'pending:4k9',
+  waits_for: 'approval',
+  message: 'waits for a yes',
+  reasons: [],
+  place: 0,
+  asks_again_at: '2026-11-21T12:05:00Z',
+  expires_at: '2026-11-21T13:00:00Z',
+  workflow: 'restart-service',
+  target: 'web-2',
+  request: 'req-2',
+  caller: 'spiffe://example.com/person/bob',
+  since: '2026-11-21T11:59:00Z',
+  plan: 'plan-abc',
+  approved_by: null,
 };

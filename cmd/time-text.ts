@@ -42,6 +42,13 @@ const coarse = (ms: number): string => {
   return ms < 2 * DAY ? `${Math.floor(ms / HOUR)}h` : `${Math.floor(ms / DAY)}d`;
 };
 
+/** Milliseconds since 1970 of a time with a zone; null when it is none. */
+export function parseTime(text: string): number | null {
+  const zoned = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})$/.test(text);
+  const at = zoned ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(at) || Math.abs(at) >= 8.64e15 ? null : at;
+}
+
 /** Milliseconds of `90s`, `5m`, `1h30m`, `7d`; null when it is no duration or not more than zero. */
 export function parseDurationText(text: string): number | null {
   try {

@@ -90,6 +90,7 @@ async function pendingDetail(waiting: WaitingRequests, state: PendingState): Pro
     execution: state.execution,
     message: state.message ?? request?.message ?? (state.open ? 'it waits' : 'it waits no more'),
     request,
+    asked: state.asked ?? null,
   };
 }
 

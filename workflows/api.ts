@@ -115,6 +115,8 @@ export type ApiPendingDetail = {
   message: string;
   /** How it waits; null when it does not any more. */
   request: ApiPendingRequest | null;
+  /** What whoever says yes must see; null when it cannot be read any more. */
+  asked: { args: Record<string, unknown>; reason: string | null; evidence: string } | null;
 };
 
 /** `POST /v1/executions/{id}/approve`: `plan` must be the digest that the approver was shown. */

@@ -153,6 +153,9 @@ export const pendingDetailSchema = z
     execution: z.string().nullable(),
     message: z.string(),
     request: pendingRequestSchema.nullable(),
+    asked: z
+      .object({ args: z.record(z.string(), z.unknown()), reason: z.string().nullable(), evidence: z.string() })
+      .nullable(),
   })
   .openapi('PendingDetail') satisfies z.ZodType<ApiPendingDetail>;
 

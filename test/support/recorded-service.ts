@@ -107,11 +107,11 @@ export function recordedService(override: Partial<CoordinatorService> = {}): Rec
     },
     getPending: (id) => {
       note('getPending', null, id);
-      return Promise.resolve({ ...WAITED, request: PENDING });
+      return Promise.resolve({ ...WAITED, request: PENDING, asked: null });
     },
     cancelPending: (caller, id, reason) => {
       note('cancelPending', caller, id, reason);
-      return Promise.resolve({ ...WAITED, state: 'ended', outcome: 'cancelled', request: null });
+      return Promise.resolve({ ...WAITED, state: 'ended', outcome: 'cancelled', request: null, asked: null });
     },
     approve: (caller, id, approval) => {
       note('approve', caller, id, approval);
