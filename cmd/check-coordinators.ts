@@ -72,7 +72,7 @@ function clock(address: string, aheadMs: number): Finding[] {
 async function ownWords(address: string, asked: Promise<ApiStatus>, now: number): Promise<Finding[]> {
   try {
     const status = await asked;
-    const { gate, temporal, fleet, warnings, config } = status;
+    const { temporal, fleet, warnings, config } = status;
     const findings = warnings.map((warning) => warn('coordinator', `${address}: ${warning}`, 'fettle status'));
     if (!temporal.connected)
       findings.push(
