@@ -5,6 +5,7 @@
 import { ask } from './ask.ts';
 import { definitions, trimStarts } from './definitions.ts';
 import { resolved, seen, trimEpisodes } from './episodes.ts';
+import { LIMIT_KINDS } from './limits/limit-kinds.ts';
 import { free, permit, release, result, started } from './leases.ts';
 import { REMEMBER_MS, type Answer, type Operation } from './operations.ts';
 import { pause, resume } from './pauses.ts';
@@ -124,7 +125,31 @@ function malformed(operation: Operation): string | null {
   if (typeof operation.id !== 'string' || operation.id === '' || operation.id.length > 200) return 'no id';
   if (!Number.isSafeInteger(operation.at)) return 'no issue time';
   if ('l' in operation && !isLease(operation.l)) return 'no lease';
-  return null;
+  return lacking(operation);
+}
+
+/** What an operation cannot be applied without: a gate that throws on it would do so again at each replay, and decide nothing any more. */
+const NEEDED: Readonly<Partial<Record<Operation['op'], Readonly<Record<string, 'string' | 'number' | 'object'>>>>> = {
+  ask: { w: 'string', d: 'string', p: 'string', t: 'object', eu: 'number' },
+  seen: { e: 'object', eu: 'number' },
+  resolved: { e: 'object' },
+  permit: { p: 'string', s: 'string', a: 'number', n: 'string', busy: 'number' },
+  result: { s: 'string', a: 'number' },
+  pause: { sc: 'object', why: 'string' },
+  definitions: { w: 'string', d: 'string', lim: 'object', by: 'string' },
+  window: { nm: 'string', sc: 'object', f: 'number', u: 'number' },
+  fleet: { r: 'string', v: 'number' },
+};
+
+function lacking(operation: Operation): string | null {
+  for (const [key, type] of Object.entries(NEEDED[operation.op] ?? {})) {
+    const value: unknown = (operation as unknown as Record<string, unknown>)[key];
+    if (typeof value !== type || value === null || Number.isNaN(value)) return `${operation.op} without ${key}`;
+  }
+  if (operation.op !== 'definitions') return null;
+  if (!Array.isArray(operation.lim)) return 'definitions without lim';
+  const strange = operation.lim.find(({ k }) => !Object.hasOwn(LIMIT_KINDS, k));
+  return strange === undefined ? null : `unknown kind of limit ${String(strange.k).slice(0, 20)}`;
 }
 
 const isLease = (value: unknown): boolean =>

@@ -1,4 +1,5 @@
 /** Admission: one request against its episode and all its limits, in one step (docs/protocol.md §2.3, §3, §4.1, §7). */
+import { scopeKey } from './counts.ts';
 import { modeFor } from './definitions.ts';
 import { observe, saidResolved } from './episodes.ts';
 import { judge, type Judgement } from './judge.ts';
@@ -48,14 +49,17 @@ export function ask(state: GateState, operation: Ask): Answer {
   if (before !== null) return before;
   if (operation.eu < state.now) return { a: 'stale_evidence' };
   const pause = pauseOver(state, operation.w, operation.t);
-  if (pause !== null) return { a: 'paused', pause: pause.id, why: pause.why.slice(0, 80) };
+  if (pause !== null) return pausedBy(pause);
   return decide(state, { operation, definition, ruling, episode, waiting: null });
 }
 
 /** For a request that waits: nobody sees the fault by asking again, so what was seen elsewhere counts alone. */
 function askAgain(state: GateState, operation: Ask, rq: string, definition: KnownDefinition, ruling: Ruling): Answer {
   const waiting = state.waiting.get(rq);
-  const episode = operation.e === undefined ? null : (state.episodes.get(operation.e.id) ?? null);
+  // Somebody's yes, and a place in line, are for the very plan and target that were shown.
+  if (waiting !== undefined && !sameWish(waiting, operation)) return { a: 'reused' };
+  const episode =
+    operation.e === undefined || operation.dry === true ? null : (state.episodes.get(operation.e.id) ?? null);
   const end = (answer: Answer): Answer => {
     leaveFor(state, rq);
     return answer;
@@ -66,10 +70,20 @@ function askAgain(state: GateState, operation: Ask, rq: string, definition: Know
   if (before !== null) return before.a === 'pending' ? before : end(before);
   if (episode !== null && saidResolved(episode, state.now)) return end({ a: 'ended', c: 'no_fault' });
   if (Math.max(operation.eu, episode?.evidenceUntil ?? 0) < state.now) return end({ a: 'ended', c: 'stale_evidence' });
-  if (waiting !== undefined && pauseOver(state, operation.w, operation.t) !== null) return awaitResume(state, waiting);
+  const pause = pauseOver(state, operation.w, operation.t);
+  if (pause !== null) {
+    // One that the gate dropped while nobody could ask is taken up again, never let past a pause.
+    const kept = waiting ?? enter(state, operation, ruling, operation.wt ?? 0);
+    return kept === null ? pausedBy(pause) : awaitResume(state, kept);
+  }
   const answer = decide(state, { operation, definition, ruling, episode, waiting: waiting ?? null });
   return answer.a === 'pending' ? answer : end(answer);
 }
+
+const sameWish = ({ plan, workflow, target }: Waiting, { p, w, t }: Ask): boolean =>
+  plan === p && workflow === w && scopeKey('target', target) === scopeKey('target', t);
+
+const pausedBy = (pause: PauseHeld): Answer => ({ a: 'paused', pause: pause.id, why: pause.why.slice(0, 80) });
 
 function alreadyDecided(state: GateState, episode: Episode, operation: Ask): Answer | null {
   const waiting = episode.waiting === null ? undefined : state.waiting.get(episode.waiting);

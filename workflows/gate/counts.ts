@@ -69,7 +69,7 @@ export class LimitCounts {
 
   /** Forgets starts that no limit can count any more. */
   trim(now: number): void {
-    const oldest = now - this.#keepMs - SLACK_MS;
+    const oldest = now - this.#keepMs - SLACK_MS - 1;
     for (const [key, counter] of this.#counters) {
       counter.starts.splice(0, firstAfter(counter.starts, oldest));
       counter.ended.splice(0, firstAfter(counter.ended, oldest));

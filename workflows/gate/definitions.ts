@@ -1,5 +1,6 @@
 /** Which limits and modes hold: all announced in the last five minutes together, so the strictest wins while coordinators differ (§3.2). */
 import type { Mode } from '../contract.ts';
+import { applyToBreakers } from './breakers.ts';
 import { keepOf, LimitCounts, scopesOf, SLACK_MS, type Counted } from './counts.ts';
 import { DEFINITION_MS, type Answer, type Definitions, type LimitRef, type TargetRef } from './operations.ts';
 import type { GateState, KnownDefinition, Lease, Ruling } from './state.ts';
@@ -49,7 +50,10 @@ export function rule(state: GateState, workflow: string, version?: number): Ruli
     durationMs: Math.max(...known.map((one) => one.durationMs)),
   };
   state.rulings.set(workflow, ruling);
-  if (!same) recount(state, workflow, before);
+  if (!same) {
+    recount(state, workflow, before);
+    applyToBreakers(state, workflow, limits);
+  }
   return ruling;
 }
 
@@ -102,7 +106,11 @@ function filled(state: GateState, limits: readonly LimitRef[], workflows: readon
 
 function rehearsed(state: GateState, limits: readonly LimitRef[], workflows: readonly string[]): LimitCounts {
   const counts = new LimitCounts(limits);
-  for (const lease of state.rehearsals.values()) if (workflows.includes(lease.workflow)) counts.open(lease);
+  for (const lease of state.rehearsals.values()) {
+    if (!workflows.includes(lease.workflow)) continue;
+    if (lease.ended) counts.restore({ target: lease.target, at: lease.at, end: lease.until });
+    else counts.open(lease);
+  }
   return counts;
 }
 
@@ -117,7 +125,7 @@ export function* countedOf(lease: Lease): Generator<Counted> {
 /** Keeps starts as long as some limit of the workflow can count them. */
 export function trimStarts(state: GateState): void {
   for (const [workflow, starts] of state.starts) {
-    const oldest = state.now - keepOf(state.rulings.get(workflow)?.limits ?? []) - SLACK_MS;
+    const oldest = state.now - keepOf(state.rulings.get(workflow)?.limits ?? []) - SLACK_MS - 1;
     if (starts.some((start) => start.end <= oldest))
       state.starts.set(
         workflow,

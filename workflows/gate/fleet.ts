@@ -8,8 +8,6 @@ export const REPORT_MS = 60_000;
 /** Names beyond these are counted in the totals alone. */
 const MAX_DOWN = 1_000;
 const MAX_REPORTERS = 16;
-/** What a gate's former run had seen; it knows no versions. */
-const CARRIED = '~';
 
 type Report = {
   version: number;
@@ -25,9 +23,17 @@ export type Seen = {
 };
 
 export type CarriedFleet = {
-  readonly at: number;
-  readonly counts: readonly (readonly [string, number, number])[];
-  readonly down: readonly string[];
+  /** Each name once; reports point here. */
+  readonly names: readonly string[];
+  readonly reports: readonly (readonly [
+    reporter: string,
+    version: number,
+    at: number,
+    counts: readonly (readonly [key: string, total: number, down: number])[],
+    down: readonly number[],
+  ])[];
+  /** Parts of reports that are not whole yet. */
+  readonly parts: readonly FleetReport[];
 };
 
 export class Fleet {
@@ -43,7 +49,7 @@ export class Fleet {
     const { r: reporter, v: version, i: index, of } = operation;
     const known = this.#reports.get(reporter);
     if (index === undefined || of === undefined) {
-      if (known?.version !== version) return { a: 'unknown_fleet' };
+      if (known?.version !== version || known.at + REPORT_MS < now) return { a: 'unknown_fleet' };
       known.at = now;
       return { a: 'ok' };
     }
@@ -55,7 +61,6 @@ export class Fleet {
     parts.got.set(index, operation);
     if (parts.got.size < of) return { a: 'ok' };
     this.#parts.delete(reporter);
-    this.#reports.delete(CARRIED);
     this.#reports.set(reporter, whole(parts, now));
     if (this.#reports.size > MAX_REPORTERS) this.#dropOldest();
     this.#merge(now);
@@ -80,18 +85,30 @@ export class Fleet {
     return youngest;
   }
 
-  carry(now: number): CarriedFleet | null {
-    const seen = this.seen(now);
-    const age = this.age(now);
-    if (seen === null || age === null) return null;
-    const counts = [...seen.counts].map(([key, { total, down }]) => [key, total, down] as const);
-    return { at: now - age, counts, down: [...seen.down].slice(0, MAX_DOWN) };
+  carry(now: number): CarriedFleet {
+    const names: string[] = [];
+    const indexes = new Map<string, number>();
+    const indexOf = (name: string): number => {
+      const known = indexes.get(name);
+      if (known !== undefined) return known;
+      indexes.set(name, names.length);
+      return names.push(name) - 1;
+    };
+    const reports: CarriedFleet['reports'][number][] = [];
+    for (const [reporter, { version, at, counts, down }] of this.#reports) {
+      if (at + REPORT_MS < now) continue;
+      const totals = [...counts].map(([key, said]) => [key, said.total, said.down] as const);
+      reports.push([reporter, version, at, totals, [...down].map(indexOf)]);
+    }
+    return { names, reports, parts: [...this.#parts.values()].flatMap(({ got }) => [...got.values()]) };
   }
 
-  restore(carried: CarriedFleet | null): void {
-    if (carried === null) return;
-    const counts = new Map(carried.counts.map(([key, total, down]) => [key, { total, down }]));
-    this.#reports.set(CARRIED, { version: -1, at: carried.at, counts, down: new Set(carried.down) });
+  restore({ names, reports, parts }: CarriedFleet): void {
+    for (const [reporter, version, at, totals, down] of reports) {
+      const counts = new Map(totals.map(([key, total, dead]) => [key, { total, down: dead }]));
+      this.#reports.set(reporter, { version, at, counts, down: new Set(down.map((index) => names[index] ?? '')) });
+    }
+    for (const part of parts) this.report(part, part.at);
   }
 
   #merge(now: number): void {

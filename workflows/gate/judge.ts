@@ -6,6 +6,7 @@ import type { Verdict } from './limits/limit.ts';
 import type { LimitRef, ReasonRef, TargetRef } from './operations.ts';
 import type { GateState, Waiting } from './state.ts';
 import type { World } from './world.ts';
+import { placeIn } from './waiting.ts';
 import { windowsOver } from './windows.ts';
 
 /** One limit in the way. `queue` names its room, for which one may wait in line; null: time or a person frees it, no line forms. */
@@ -52,6 +53,7 @@ export function verdictOf(state: GateState, question: Question, limit: LimitRef)
     state.real.counts(workflow, limit)?.counter(key),
     rehearsal ? state.virtual.counts(workflow, limit)?.counter(key) : undefined,
   );
+  const breaker = limit.k === 'i' ? state.breakers.get(breakerId(workflow, limit, target)) : undefined;
   return LIMIT_KINDS[limit.k].judge(limit, {
     now: state.now,
     target,
@@ -59,7 +61,8 @@ export function verdictOf(state: GateState, question: Question, limit: LimitRef)
     fleet: state.fleet,
     heldUp: (floor) => worlds.reduce((sum, world) => sum + world.heldUp(floor, state.fleet), 0),
     isHeld: (node) => worlds.some((world) => world.nodes.has(node)),
-    streak: limit.k === 'i' ? (state.breakers.get(breakerId(workflow, limit, target))?.streak ?? 0) : 0,
+    streak: breaker?.streak ?? 0,
+    open: breaker?.open === true,
     ahead: rehearsal || !LIMIT_KINDS[limit.k].waits ? 0 : ahead(state, queueOf(workflow, limit, key), question.waiting),
   });
 }
@@ -72,8 +75,7 @@ function ahead(state: GateState, queue: string, waiting: Waiting | null): number
   const line = state.queues.get(queue);
   if (line === undefined) return 0;
   if (waiting === null) return line.length;
-  const after = line.findIndex((other) => other.order >= waiting.order);
-  return after === -1 ? line.length : after;
+  return placeIn(line, waiting);
 }
 
 function againstOf({ workflow, target }: Question, limit: LimitRef, verdict: Verdict): Against {

@@ -17,7 +17,7 @@ import {
   type TargetRef,
 } from './operations.ts';
 import { windowsOver } from './windows.ts';
-import { leaseKey, type GateState, type Lease, type PermitHeld } from './state.ts';
+import { leaseKey, type GateState, type Lease, type PauseHeld, type PermitHeld } from './state.ts';
 
 const permitKey = (step: string, attempt: number): string => `${step}/${attempt}`;
 
@@ -110,7 +110,7 @@ const permitOf = (held: PermitHeld): Answer => ({
 
 function refusePermit(state: GateState, lease: Lease, operation: Permit): Answer | null {
   if (lease.plan !== operation.p) return { a: 'no_permit', c: 'plan_differs' };
-  const pause = operation.undo === true ? null : pauseOver(state, lease.workflow, { ...lease.target, n: operation.n });
+  const pause = operation.undo === true ? null : pauseAgainst(state, lease, operation);
   if (pause !== null) return { a: 'no_permit', c: 'paused', why: pause.why.slice(0, 80) };
   if (windowAgainst(state, lease, operation)) return { a: 'no_permit', c: 'window' };
   const fixed = lease.stepNodes.get(operation.s);
@@ -123,12 +123,29 @@ function refusePermit(state: GateState, lease: Lease, operation: Permit): Answer
   return refuseForEvidence(state, lease, operation);
 }
 
+/** Where a permit would act: at the lease's target, and on the node that a shared queue chose. */
+const placesOf = ({ target }: Lease, { n, t }: Permit): TargetRef[] =>
+  n === target.n
+    ? [target]
+    : [
+        { ...t, n, ...target },
+        { ...target, ...t, k: 'n', n },
+      ];
+
+function pauseAgainst(state: GateState, lease: Lease, operation: Permit): PauseHeld | null {
+  for (const place of placesOf(lease, operation)) {
+    const pause = pauseOver(state, lease.workflow, place);
+    if (pause !== null) return pause;
+  }
+  return null;
+}
+
 /** A closed maintenance window stops changes like a pause does; whoever broke the glass passes. */
 const windowAgainst = (state: GateState, lease: Lease, operation: Permit): boolean =>
   operation.ch === true &&
   operation.undo !== true &&
   !lease.glass &&
-  windowsOver(state, lease.workflow, { ...lease.target, ...operation.t, n: operation.n }).length > 0;
+  placesOf(lease, operation).some((place) => windowsOver(state, lease.workflow, place).length > 0);
 
 /** Fresh evidence is needed to begin, not to finish. */
 function refuseForEvidence(state: GateState, lease: Lease, operation: Permit): Answer | null {

@@ -1,10 +1,11 @@
 /** Mode `shadow`: decided like any request, against real and virtual leases together; nothing is started (docs/protocol.md §7.3). */
+import { keepOf, SLACK_MS } from './counts.ts';
 import { judge } from './judge.ts';
 import type { Answer, Ask } from './operations.ts';
 import type { Episode, GateState, KnownDefinition, Ruling, VirtualLease } from './state.ts';
 import { reasonsOf } from './waiting.ts';
 
-/** Virtual leases beyond these end early, the oldest first. */
+/** Virtual leases beyond these are forgotten early, the oldest first. */
 const MAX_REHEARSALS = 2_000;
 
 export function rehearse(
@@ -15,6 +16,7 @@ export function rehearse(
   episode: Episode | null,
 ): Answer {
   if (episode?.rehearsed === true) return { a: 'shadow', known: true };
+  if (state.rehearsalEnds <= state.now) trimRehearsals(state);
   const { changing } = definition;
   const question = {
     workflow: operation.w,
@@ -33,40 +35,49 @@ export function rehearse(
 
 function hold(state: GateState, operation: Ask, ruling: Ruling, changing: boolean): void {
   state.serial += 1;
-  const { groups } = ruling;
-  openRehearsal(state, {
-    n: state.serial,
-    workflow: operation.w,
-    groups,
-    target: operation.t,
-    at: state.now,
-    until: state.now + ruling.durationMs,
-    changing,
-  });
+  const until = state.now + ruling.durationMs;
+  const { w: workflow, t: target } = operation;
+  openRehearsal(state, { n: state.serial, workflow, target, at: state.now, until, changing, ended: false });
   if (state.rehearsals.size <= MAX_REHEARSALS) return;
-  for (const oldest of state.rehearsals.values()) {
-    closeRehearsal(state, oldest);
-    return;
-  }
+  for (const oldest of state.rehearsals.values()) return forget(state, oldest);
 }
 
+/** Counts it as far as it has come, also when it is carried over. */
 export function openRehearsal(state: GateState, lease: VirtualLease): void {
   state.rehearsals.set(lease.n, lease);
-  state.virtual.open(lease.workflow, lease.groups, lease);
+  if (!lease.ended) state.rehearsalEnds = Math.min(state.rehearsalEnds, lease.until);
+  state.virtual.open(lease.workflow, groupsOf(state, lease), lease);
   const { k, n: node } = lease.target;
+  if (lease.ended) return state.virtual.close(lease.workflow, groupsOf(state, lease), lease, lease.until);
   if (lease.changing && k === 'n' && node !== undefined)
     state.virtual.hold(node, name(lease), lease.target, state.fleet);
 }
 
-function closeRehearsal(state: GateState, lease: VirtualLease): void {
-  state.rehearsals.delete(lease.n);
-  state.virtual.close(lease.workflow, lease.groups, lease, state.now);
+/** A virtual lease lasts as long as its declared timeouts; then its start counts as a real one's would. */
+function end(state: GateState, lease: VirtualLease): void {
+  lease.ended = true;
+  state.virtual.close(lease.workflow, groupsOf(state, lease), lease, lease.until);
   if (lease.target.n !== undefined) state.virtual.letGo(lease.target.n, name(lease), state.fleet);
 }
 
+function forget(state: GateState, lease: VirtualLease): void {
+  if (!lease.ended) end(state, lease);
+  state.rehearsals.delete(lease.n);
+}
+
+const groupsOf = (state: GateState, { workflow }: VirtualLease): readonly string[] =>
+  state.rulings.get(workflow)?.groups ?? [];
+
 const name = (lease: VirtualLease): string => `virtual ${lease.n}`;
 
-/** A virtual lease lasts as long as its declared timeouts. */
+/** By the clock alone, so that it does not matter when anybody looks. */
 export function trimRehearsals(state: GateState): void {
-  for (const lease of state.rehearsals.values()) if (lease.until <= state.now) closeRehearsal(state, lease);
+  state.rehearsalEnds = Number.MAX_SAFE_INTEGER;
+  for (const lease of state.rehearsals.values()) {
+    if (lease.until > state.now) state.rehearsalEnds = Math.min(state.rehearsalEnds, lease.until);
+    if (lease.until > state.now) continue;
+    if (!lease.ended) end(state, lease);
+    const keptMs = keepOf(state.rulings.get(lease.workflow)?.limits ?? []);
+    if (lease.until + keptMs + SLACK_MS < state.now) state.rehearsals.delete(lease.n);
+  }
 }

@@ -28,6 +28,7 @@ import {
   type WindowHeld,
 } from './state.ts';
 import { restoreWaiting } from './waiting.ts';
+import { restoreWindow } from './windows.ts';
 
 type TargetTuple = readonly [k: TargetRef['k'], n: string | 0, y: number, c: number, l: TargetRef['l'] | 0];
 type PermitTuple = readonly [
@@ -107,7 +108,7 @@ export type Snapshot = {
   readonly waiting: readonly Waiting[];
   readonly rehearsals: readonly VirtualLease[];
   readonly serial: number;
-  readonly fleet: CarriedFleet | null;
+  readonly fleet: CarriedFleet;
   readonly folds: number;
 };
 
@@ -257,7 +258,7 @@ export function fromSnapshot(snapshot: Snapshot): GateState {
     state.real.restore(name, state.rulings.get(name)?.groups ?? [], start);
   }
   for (const tuple of snapshot.leases) restoreLease(state, tuple, word(tuple[2]), target);
-  for (const lease of snapshot.rehearsals) openRehearsal(state, lease);
+  for (const lease of snapshot.rehearsals) openRehearsal(state, { ...lease });
   for (const [
     id,
     began,
@@ -288,7 +289,7 @@ export function fromSnapshot(snapshot: Snapshot): GateState {
   for (const [id, scope, by, why, since, until] of snapshot.pauses)
     state.pauses.set(id, { id, scope, by, why, since, until });
   for (const [id, at, plan, answer] of snapshot.remembered) state.remembered.set(id, { at, plan, answer });
-  for (const held of snapshot.windows) state.windows.set(held.name, held);
+  for (const held of snapshot.windows) restoreWindow(state, held);
   for (const breaker of snapshot.breakers) state.breakers.set(breaker.id, { ...breaker });
   for (const waiting of snapshot.waiting) restoreWaiting(state, { ...waiting, queues: [] }, waiting.queues);
   return state;

@@ -150,6 +150,8 @@ export type Breaker = {
   readonly limit: LimitRef;
   readonly key: string;
   streak: number;
+  /** It filled its limit: only a person closes it. */
+  open: boolean;
   since: number;
   last: string;
 };
@@ -157,11 +159,12 @@ export type Breaker = {
 export type VirtualLease = {
   readonly n: number;
   readonly workflow: string;
-  readonly groups: readonly string[];
   readonly target: TargetRef;
   readonly at: number;
   readonly until: number;
   readonly changing: boolean;
+  /** Its time is over; its start still counts. */
+  ended: boolean;
 };
 
 export type Remembered = { readonly at: number; readonly plan: string | null; readonly answer: Answer };
@@ -188,9 +191,13 @@ export type GateState = {
   readonly real: World;
   readonly virtual: World;
   readonly rehearsals: Map<number, VirtualLease>;
+  /** When the next of them ends. */
+  rehearsalEnds: number;
   readonly fleet: Fleet;
   readonly breakers: Map<string, Breaker>;
   readonly waiting: Map<string, Waiting>;
+  /** By workflow: how many wait. */
+  readonly waitingOf: Map<string, number>;
   /** Limit key → who waits for its room, longest first. */
   readonly queues: Map<string, Waiting[]>;
   /** Counts what began to wait or was rehearsed. */
@@ -220,9 +227,11 @@ export const emptyState = (domain: string): GateState => ({
   real: new World(),
   virtual: new World(),
   rehearsals: new Map(),
+  rehearsalEnds: Number.MAX_SAFE_INTEGER,
   fleet: new Fleet(),
   breakers: new Map(),
   waiting: new Map(),
+  waitingOf: new Map(),
   queues: new Map(),
   serial: 0,
   remembered: new Map(),

@@ -1,5 +1,6 @@
 /** The gate's state as people and the sweep see it: from queries, so it costs no history. */
 import { executionId, targetName, type Target } from '../contract.ts';
+import { isOpen } from './breakers.ts';
 import { firstAfter, scopeCode, scopeKey, SLACK_MS } from './counts.ts';
 import { countedOf } from './definitions.ts';
 import { verdictOf } from './judge.ts';
@@ -26,18 +27,16 @@ export function summarizeGate(state: GateState, historyLength: number): GateSumm
       until,
     })),
     windows: [...state.windows.values()],
-    breakers: [...state.breakers.values()]
-      .filter((breaker) => breaker.streak >= breaker.limit.v)
-      .map(({ id, workflow, limit, key, streak, since, last }) => ({
-        id,
-        workflow,
-        scope: scopeCode(limit.s),
-        of: ofKey(key),
-        limit: limit.v,
-        streak,
-        since,
-        last,
-      })),
+    breakers: [...state.breakers.values()].filter(isOpen).map(({ id, workflow, limit, key, streak, since, last }) => ({
+      id,
+      workflow,
+      scope: scopeCode(limit.s),
+      of: ofKey(key),
+      limit: limit.v,
+      streak,
+      since,
+      last,
+    })),
     definitions: [...state.definitions].map(([workflow, digests]) => ({
       workflow,
       digests: [...digests.keys()],
@@ -46,7 +45,7 @@ export function summarizeGate(state: GateState, historyLength: number): GateSumm
       version: state.rulings.get(workflow)?.version ?? 0,
     })),
     waiting: state.waiting.size,
-    virtual: state.rehearsals.size,
+    virtual: [...state.rehearsals.values()].filter(({ ended }) => !ended).length,
     fleetAge: state.fleet.age(state.now),
     folds: state.folds,
     historyLength,
@@ -79,7 +78,7 @@ export function explain(state: GateState, workflow: string, target: TargetRef): 
       current,
       free,
       holders: holdersOf(state, workflow, limit, key),
-      starts: limit.p === 0 ? [] : past.slice(firstAfter(past, state.now - limit.p - SLACK_MS)).slice(-100),
+      starts: limit.p === 0 ? [] : past.slice(firstAfter(past, state.now - limit.p - SLACK_MS - 1)).slice(-100),
     };
   });
 }

@@ -47,8 +47,7 @@ export const mayWait = (state: GateState, operation: Ask, against: readonly Agai
 export function enter(state: GateState, operation: Ask, ruling: Ruling, until: number): Waiting | null {
   const known = state.waiting.get(operation.rq ?? operation.id);
   if (known !== undefined) return known;
-  let ofWorkflow = 0;
-  for (const other of state.waiting.values()) if (other.workflow === operation.w) ofWorkflow += 1;
+  const ofWorkflow = state.waitingOf.get(operation.w) ?? 0;
   if (ofWorkflow >= ruling.maxPending || state.waiting.size >= MAX_WAITING) return null;
   state.serial += 1;
   const made: Waiting = {
@@ -72,6 +71,7 @@ export function enter(state: GateState, operation: Ask, ruling: Ruling, until: n
     queues: [],
   };
   state.waiting.set(made.rq, made);
+  state.waitingOf.set(made.workflow, ofWorkflow + 1);
   const episode = made.episode === null ? undefined : state.episodes.get(made.episode);
   if (episode !== undefined) episode.waiting = made.rq;
   return made;
@@ -96,7 +96,7 @@ export function awaitRoom(state: GateState, waiting: Waiting, against: readonly 
   waiting.reasons = reasonsOf(against).r;
   waiting.place = waiting.queues.reduce((worst, queue) => {
     const line = state.queues.get(queue) ?? [];
-    return Math.max(worst, line.indexOf(waiting));
+    return Math.max(worst, placeIn(line, waiting));
   }, 0);
   const times = against.map(({ reason: [, , , , free] }) => free);
   const known = times.every((time) => time !== null) ? Math.max(state.now, ...times) : state.now + LOOK_AGAIN_MS;
@@ -123,7 +123,8 @@ export const pendingOf = (waiting: Waiting, against: readonly Against[]): Extrac
 export function overFor(state: GateState, operation: Ask, waiting: Waiting | undefined): Answer | null {
   const denied = waiting?.deniedBy ?? null;
   if (denied !== null) return { a: 'ended', c: 'denied', by: denied };
-  const until = Math.max(waiting?.until ?? 0, operation.wt ?? 0);
+  // The time for a yes is its own; who has it may wait for limits as long as it said.
+  const until = waiting?.approval === true ? waiting.until : Math.max(waiting?.until ?? 0, operation.wt ?? 0);
   if (until < state.now) return { a: 'ended', c: waiting === undefined ? 'not_waiting' : 'wait_over' };
   return null;
 }
@@ -133,23 +134,38 @@ export function leaveFor(state: GateState, rq: string): void {
   if (waiting === undefined) return;
   standIn(state, waiting, []);
   state.waiting.delete(rq);
+  const left = (state.waitingOf.get(waiting.workflow) ?? 1) - 1;
+  if (left > 0) state.waitingOf.set(waiting.workflow, left);
+  else state.waitingOf.delete(waiting.workflow);
   const episode = waiting.episode === null ? undefined : state.episodes.get(waiting.episode);
   if (episode?.waiting === rq) episode.waiting = null;
+}
+
+/** How many of a line came before it, whether it stands there or not. */
+export function placeIn(line: readonly Waiting[], { order }: Waiting): number {
+  let low = 0;
+  let high = line.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((line[middle]?.order ?? order) >= order) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** Keeps the order in which they came, whenever they join. */
 function standIn(state: GateState, waiting: Waiting, queues: readonly string[]): void {
   for (const queue of waiting.queues) {
     if (queues.includes(queue)) continue;
-    const line = (state.queues.get(queue) ?? []).filter((other) => other !== waiting);
+    const line = state.queues.get(queue) ?? [];
+    const place = placeIn(line, waiting);
+    if (line[place] === waiting) line.splice(place, 1);
     if (line.length === 0) state.queues.delete(queue);
-    else state.queues.set(queue, line);
   }
   for (const queue of queues) {
     if (waiting.queues.includes(queue)) continue;
     const line = state.queues.get(queue) ?? [];
-    const before = line.findIndex((other) => other.order > waiting.order);
-    line.splice(before === -1 ? line.length : before, 0, waiting);
+    line.splice(placeIn(line, waiting), 0, waiting);
     state.queues.set(queue, line);
   }
   waiting.queues = [...new Set(queues)];
@@ -158,16 +174,18 @@ function standIn(state: GateState, waiting: Waiting, queues: readonly string[]):
 /** Puts what was carried over back in its lines. */
 export function restoreWaiting(state: GateState, waiting: Waiting, queues: readonly string[]): void {
   state.waiting.set(waiting.rq, waiting);
+  state.waitingOf.set(waiting.workflow, (state.waitingOf.get(waiting.workflow) ?? 0) + 1);
   standIn(state, waiting, queues);
 }
 
 export function approve(state: GateState, operation: Approve): Answer {
   const waiting = state.waiting.get(operation.rq);
   const glass = operation.glass === true;
-  if (waiting === undefined || waiting.until < state.now || !(waiting.approval || glass))
-    return { a: 'no_approval', c: 'not_waiting' };
+  if (waiting === undefined || waiting.until < state.now) return { a: 'no_approval', c: 'not_waiting' };
   if (waiting.plan !== operation.p) return { a: 'no_approval', c: 'plan_differs' };
-  if (waiting.deniedBy !== null) return { a: 'no_approval', c: 'decided', by: waiting.deniedBy };
+  const decidedBy = waiting.deniedBy ?? (glass ? null : waiting.approvedBy);
+  if (decidedBy !== null) return { a: 'no_approval', c: 'decided', by: decidedBy };
+  if (!waiting.approval && !glass) return { a: 'no_approval', c: 'not_waiting' };
   if (waiting.by === operation.by && !glass) return { a: 'no_approval', c: 'same_person', by: waiting.by };
   waiting.approvedBy = operation.by;
   waiting.glass = glass;

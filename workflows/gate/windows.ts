@@ -6,11 +6,21 @@ const MAX_WINDOWS = 500;
 
 export function addWindow(state: GateState, operation: Window): Answer {
   const { nm: name, sc: scope, f: from, u: until, src, by, why } = operation;
-  const known = state.windows.get(name);
+  const held = { name, scope, from, until, byPerson: src === 'p', by, why: why ?? '' };
+  const key = keyOf(held);
+  const known = state.windows.get(key);
   if (known === undefined && state.windows.size >= MAX_WINDOWS) return { a: 'malformed', why: 'too many windows' };
-  state.windows.set(name, { name, scope, from, until, byPerson: src === 'p', by, why: why ?? '' });
+  // Coordinators' closures of one block that touch or are both to come are one; a person's window is as he said last.
+  const other = held.byPerson || known === undefined || known.until <= state.now ? held : known;
+  state.windows.set(key, { ...held, from: Math.min(from, other.from), until: Math.max(until, other.until) });
   return { a: 'ok' };
 }
+
+/** Coordinators that differ about a block's scope announce two closures, and both hold. */
+const keyOf = ({ name, scope: { w, y, c, n }, byPerson }: WindowHeld): string =>
+  byPerson ? name : JSON.stringify([name, w, y, c, n]);
+
+export const restoreWindow = (state: GateState, held: WindowHeld): void => void state.windows.set(keyOf(held), held);
 
 export function removeWindow(state: GateState, operation: Unwindow): Answer {
   state.windows.delete(operation.nm);

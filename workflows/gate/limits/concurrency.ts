@@ -6,7 +6,7 @@ export const concurrency: LimitKind = {
   waits: true,
   judge: (limit, { counter, now, ahead }) => {
     const past = limit.p === 0 ? [] : counter.ended;
-    const from = firstAfter(past, now - limit.p - SLACK_MS);
+    const from = firstAfter(past, now - limit.p - SLACK_MS - 1);
     const current = counter.open + past.length - from;
     const taken = current + ahead;
     // So many of those that ended must pass out of the period; when open ones alone fill it, no time is known.

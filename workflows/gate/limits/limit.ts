@@ -14,6 +14,8 @@ export type Look = {
   readonly isHeld: (node: string) => boolean;
   /** Outcomes in a row that did not help. */
   readonly streak: number;
+  /** The breaker is open. */
+  readonly open: boolean;
   /** Requests that have waited longer for the same room. */
   readonly ahead: number;
 };

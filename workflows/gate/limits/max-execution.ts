@@ -8,7 +8,7 @@ import type { LimitKind } from './limit.ts';
 export const maxExecution: LimitKind = {
   waits: true,
   judge: (limit, { counter, now, ahead }) => {
-    const from = firstAfter(counter.starts, now - limit.p - SLACK_MS);
+    const from = firstAfter(counter.starts, now - limit.p - SLACK_MS - 1);
     const current = counter.starts.length - from;
     const last = counter.starts[from + current + ahead - limit.v];
     const free = last === undefined ? null : last + limit.p + SLACK_MS + 1;

@@ -4,5 +4,10 @@ import type { LimitKind } from './limit.ts';
 export const maxIneffective: LimitKind = {
   // Only a person ends this, so nobody queues for it.
   waits: false,
-  judge: (limit, { streak }) => ({ allowed: limit.v, current: streak, full: streak >= limit.v, free: null }),
+  judge: (limit, { streak, open }) => ({
+    allowed: limit.v,
+    current: streak,
+    full: open || streak >= limit.v,
+    free: null,
+  }),
 };

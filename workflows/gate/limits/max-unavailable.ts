@@ -11,7 +11,10 @@ export const maxUnavailable: LimitKind = {
     const seen = fleet.seen(now);
     if (seen === null) return { allowed: limit.v, current: 0, full: true, free: null, unknown: true };
     const key = scopeKey(limit.s, target);
-    const { total, down } = seen.counts.get(key) ?? { total: 0, down: 0 };
+    const said = seen.counts.get(key);
+    // What nobody's inventory knows has no floor that could be kept.
+    if (said === undefined) return { allowed: limit.v, current: 0, full: true, free: null, unknown: true };
+    const { total, down } = said;
     const allowed = limit.pc === true ? Math.floor((total * limit.v) / 100) : limit.v;
     const current = down + heldUp(key);
     // A node that is down or held already is no further loss.
