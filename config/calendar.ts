@@ -1,19 +1,134 @@
 /** An iCalendar file: its events as stretches of time. */
-import type { Interval } from './intervals.ts';
+import { runInNewContext } from 'node:vm';
+import type { default as Ical } from 'ical.js';
+import { Clocks } from './calendar-clock.ts';
+import { calendarParts, type CalendarPart } from './calendar-lines.ts';
+import { CalendarMistake, occurrences, seriesOf, type Series } from './calendar-series.ts';
+import { readBounded } from './files.ts';
+import { clipped, joined, type Interval } from './intervals.ts';
 import type { Place } from './problem.ts';
-import type { Problems } from './problems.ts';
+import { Problems } from './problems.ts';
 
 export type Calendar = {
   readonly file: string;
-  /** What its events cover of that time. @throws CalendarError when a rule cannot be followed so far. */
+  /** What its events cover of that time. @throws CalendarMistake when a rule cannot be followed so far. */
   readonly between: (within: Interval) => readonly Interval[];
 };
 
+const DAY_MS = 86_400_000;
+/** So far ahead a calendar has to make sense when it is read. */
+const AHEAD_MS = 400 * DAY_MS;
+/** For all events together; a calendar of ten years of daily events takes a tenth of it. */
+const PATIENCE_MS = 1_000;
+
+/** `named`: where the file is named. `zone`: whose clock is meant by times that name none. Null when anything is wrong with it. */
 export async function readCalendar(
   file: string,
-  from: { zone: string; named: { place: Place; path: string } },
+  { zone, named }: { zone: string; named: { place: Place; path: string } },
   problems: Problems,
 ): Promise<Calendar | null> {
-  problems.error(from.named.place, from.named.path, `${file} cannot be read`);
-  return Promise.resolve(null);
+  const reading = new Problems();
+  const bytes = await readBounded(file, reading);
+  for (const { message } of reading.sorted([file])) problems.error(named.place, named.path, `${file}: ${message}`);
+  if (bytes === null) return null;
+  const text = decoded(bytes);
+  if (text === null) problems.error({ file, line: 1, column: 1 }, '', 'is not UTF-8 text; save it as UTF-8');
+  const calendars = text === null ? null : calendarParts(file, text, problems);
+  if (calendars === null) return null;
+  // Loaded only where a calendar is: few need it.
+  const { default: ical } = await import('ical.js');
+  const before = problems.errors;
+  const series = calendars.flatMap((calendar) => seriesIn(ical, file, calendar, zone, problems));
+  if (problems.errors > before) return null;
+  if (!calendars.some(({ parts }) => parts.some(({ name }) => name === 'VEVENT')))
+    problems.warn({ file, line: 1, column: 1 }, '', 'holds no event, so it names no time at all');
+  return checked(ical, file, series, problems);
+}
+
+function decoded(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+function seriesIn(
+  ical: typeof Ical,
+  file: string,
+  calendar: CalendarPart,
+  zone: string,
+  problems: Problems,
+): readonly Series[] {
+  const clocks = new Clocks(ical, calendar, zone);
+  const found: Series[] = [];
+  for (const event of calendar.parts.filter(({ name }) => name === 'VEVENT')) {
+    const error = (at: number, message: string): void => problems.error({ file, line: at, column: 1 }, '', message);
+    try {
+      const series = watched(() => seriesOf(ical, event, clocks));
+      const { wallMs, exactMs } = series.length;
+      if (wallMs + exactMs > 0) found.push(series);
+      else {
+        const message = 'the event has no length, so it names no time; give it a DTEND or a DURATION';
+        problems.warn({ file, line: event.line, column: 1 }, '', message);
+      }
+    } catch (mistake) {
+      if (mistake instanceof CalendarMistake) error(mistake.line, mistake.message);
+      else error(event.line, `the event cannot be read (${(mistake as Error).message}); mend it`);
+    }
+  }
+  return withReplacements(found);
+}
+
+/** An event with a RECURRENCE-ID stands in for one occurrence of the series of its UID; a cancelled one stands for nothing. */
+function withReplacements(all: readonly Series[]): readonly Series[] {
+  return all
+    .filter(({ cancelled }) => !cancelled)
+    .map((series) => {
+      if (series.replaces !== null) return { ...series, rules: [], extra: [] };
+      const others = all.filter(({ uid, replaces }) => uid !== '' && uid === series.uid && replaces !== null);
+      const instants = new Set([...series.without.instants, ...others.map(({ replaces }) => replaces ?? 0)]);
+      return { ...series, without: { ...series.without, instants } };
+    });
+}
+
+/** Followed once now, so that a rule that leads nowhere is told where it stands. */
+function checked(ical: typeof Ical, file: string, series: readonly Series[], problems: Problems): Calendar | null {
+  const now = Date.now();
+  let kept = { from: now - 2 * DAY_MS, until: now + AHEAD_MS };
+  let found: readonly Interval[] = [];
+  const follow = (within: Interval): void => {
+    found = joined(series.flatMap((one) => [...followed(ical, one, within)]));
+    kept = within;
+  };
+  try {
+    follow(kept);
+  } catch (mistake) {
+    if (!(mistake instanceof CalendarMistake)) throw mistake;
+    problems.error({ file, line: mistake.line, column: 1 }, '', mistake.message);
+    return null;
+  }
+  return {
+    file,
+    between: (within) => {
+      if (within.from < kept.from || within.until > kept.until)
+        follow({ from: within.from - DAY_MS, until: within.until + 7 * DAY_MS });
+      return clipped(found, within);
+    },
+  };
+}
+
+function followed(ical: typeof Ical, series: Series, within: Interval): readonly Interval[] {
+  try {
+    return watched(() => [...occurrences(ical, series, within)]);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'ERR_SCRIPT_EXECUTION_TIMEOUT' ? 'it takes too long to follow, or never comes true' : message;
+    throw new CalendarMistake(series.line, `the rule of this event leads nowhere (${why}); mend its RRULE`);
+  }
+}
+
+/** Some rules that never come true keep the library busy for ever; here it is interrupted. */
+function watched<T>(work: () => T): T {
+  return runInNewContext('work()', { work }, { timeout: PATIENCE_MS }) as T;
 }

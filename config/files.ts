@@ -46,7 +46,7 @@ export async function decodeFile(file: string, problems: Problems): Promise<Deco
 }
 
 /** At most one byte more than is allowed is ever held, whatever the file claims to be. */
-async function readBounded(file: string, problems: Problems): Promise<Uint8Array | null> {
+export async function readBounded(file: string, problems: Problems): Promise<Uint8Array | null> {
   try {
     if (!(await stat(file)).isFile()) {
       problems.error(beginning(file), '', 'is not a regular file; name a file or a folder of *.hcl files');

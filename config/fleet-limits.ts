@@ -71,10 +71,6 @@ function fleetLimitOf(section: Section<typeof limitBlock>, problems: Problems, k
   if (read === null || values === null) return null;
   const { kind, constraint } = read;
   const at = given.get('kind')?.place ?? place;
-  if (kind.notFleetWide !== null) {
-    problems.error(at, `${path}.kind`, `${kind.name} cannot hold across workflows: ${kind.notFleetWide}`);
-    return null;
-  }
   if (kind.needsInventory && known.hasInventory === false) {
     const message = `${kind.name} is about the nodes that should exist, and there is no inventory; write inventory = "..." outside of this block`;
     problems.error(at, `${path}.kind`, message);

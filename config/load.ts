@@ -37,8 +37,15 @@ export function configOf<T>(loaded: Loaded<T>): T {
   return loaded.config;
 }
 
-export const loadCoordinator = (paths: readonly string[], known: Known = {}): Promise<Loaded<CoordinatorConfig>> =>
-  loadMerged(paths, coordinatorFile, (section, options) => coordinatorOf(section, options, known));
+/** Its files are those of the configuration and the calendars that they name. */
+export async function loadCoordinator(paths: readonly string[], known: Known = {}): Promise<Loaded<CoordinatorConfig>> {
+  const calendars: string[] = [];
+  const loaded = await loadMerged(paths, coordinatorFile, (section, options) => {
+    calendars.push(...section.blocks.window.flatMap(({ readable }) => readable.calendar ?? []));
+    return coordinatorOf(section, options, known);
+  });
+  return { ...loaded, files: [...loaded.files, ...new Set(calendars)] };
+}
 
 export const loadAgent = (paths: readonly string[], known: Known = {}): Promise<Loaded<AgentConfig>> =>
   loadMerged(paths, agentFile, (section, options) => agentOf(section, options, known));

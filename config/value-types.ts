@@ -33,23 +33,6 @@ export const integer = (min: number, max: number): ValueType<number> => ({
   },
 });
 
-/** A whole number, with or without quotes. */
-export const numberOrText = (min: number, max: number): ValueType<number> => ({
-  name: `whole number or string, ${min}-${max}`,
-  read: (value, reader) => {
-    if (value.kind !== 'string') return integer(min, max).read(value, reader);
-    const given = literal(value, reader);
-    if (given === undefined) return undefined;
-    if (/^[0-9]{1,15}$/.test(given))
-      return integer(min, max).read({ kind: 'number', place: value.place, value: Number(given) }, reader);
-    return wrong(
-      value,
-      reader,
-      `${JSON.stringify(given.slice(0, 60))} is no whole number; write e.g. ${min} or "${min}"`,
-    );
-  },
-});
-
 /** In milliseconds; more than nothing unless `zero`. */
 export const duration = (options: { zero?: boolean; minMs?: number; maxMs?: number } = {}): ValueType<number> =>
   parsed('duration', 'a duration in quotes, e.g. "10s"', (given) => {

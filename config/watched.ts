@@ -7,7 +7,7 @@ import type { Problem } from './problem.ts';
 
 export type WatchOptions<T> = {
   readonly load: () => Promise<Loaded<T>>;
-  /** Files and folders to watch; they need not exist. */
+  /** Files and folders to watch; they need not exist. Files that are read because these name them are watched too. */
   readonly paths: readonly string[];
   /** Called in order, never two at once, with each new configuration and the warnings it came with. */
   readonly onChange: (config: T, warnings: readonly Problem[]) => void | Promise<void>;
@@ -42,16 +42,27 @@ export async function watchConfig<T>(options: WatchOptions<T>): Promise<Watched<
   const before = await fingerprint(options.paths);
   const first = await options.load();
   if (first.config === null) throw new ConfigError(first.problems);
-  return new FileFollower(options, { config: first.config, loaded: first, fingerprint: before });
+  const beside = await fingerprint(besidePaths(options.paths, first.files));
+  return new FileFollower(options, { config: first.config, loaded: first, fingerprint: before, beside });
 }
 
-type Begin<T> = { readonly config: T; readonly loaded: Loaded<T>; readonly fingerprint: string };
+type Begin<T> = {
+  readonly config: T;
+  readonly loaded: Loaded<T>;
+  readonly fingerprint: string;
+  readonly beside: string;
+};
+
+/** What was read beside the files and folders named, because those name it: a calendar, say. */
+const besidePaths = (paths: readonly string[], files: readonly string[]): readonly string[] =>
+  files.filter((file) => !paths.includes(file) && !paths.includes(dirname(file)));
 
 class FileFollower<T> implements Watched<T> {
   readonly #options: WatchOptions<T>;
   #config: T;
   #status: WatchStatus;
   #fingerprint: string;
+  #beside: string;
   #watchers: FSWatcher[] = [];
   #debounce: NodeJS.Timeout | null = null;
   readonly #poll: NodeJS.Timeout;
@@ -64,6 +75,7 @@ class FileFollower<T> implements Watched<T> {
     this.#config = begin.config;
     this.#status = { loadedAt: new Date(), problems: begin.loaded.problems, files: begin.loaded.files };
     this.#fingerprint = begin.fingerprint;
+    this.#beside = begin.beside;
     this.#watch();
     this.#poll = setInterval(() => this.#lookSoon(0), options.pollMs ?? 5_000);
     this.#poll.unref();
@@ -93,7 +105,8 @@ class FileFollower<T> implements Watched<T> {
   #watch(): void {
     for (const watcher of this.#watchers) watcher.close();
     this.#watchers = [];
-    const folders = new Set(this.#options.paths.flatMap((path) => [path, dirname(path)]));
+    const named = [...this.#options.paths, ...this.#besidePaths()];
+    const folders = new Set(named.flatMap((path) => [path, dirname(path)]));
     for (const folder of folders) {
       try {
         const watcher = watch(folder, { persistent: false }, () => this.#lookSoon(this.#options.debounceMs ?? 100));
@@ -116,8 +129,12 @@ class FileFollower<T> implements Watched<T> {
     this.#debounce.unref();
   }
 
+  readonly #besidePaths = (): readonly string[] => besidePaths(this.#options.paths, this.#status.files);
+
   async #look(): Promise<void> {
-    if (this.#closed || (await fingerprint(this.#options.paths)) === this.#fingerprint) return;
+    if (this.#closed) return;
+    const same = (await fingerprint(this.#options.paths)) === this.#fingerprint;
+    if (same && (await fingerprint(this.#besidePaths())) === this.#beside) return;
     await this.#read();
     if (!this.#closed) this.#watch();
   }
@@ -126,8 +143,12 @@ class FileFollower<T> implements Watched<T> {
     if (this.#closed) return false;
     // Taken before the reading: what changes meanwhile is seen as a change again.
     this.#fingerprint = await fingerprint(this.#options.paths);
+    const before = this.#besidePaths();
+    this.#beside = await fingerprint(before);
     const loaded = await this.#options.load();
     const { config, problems, files } = loaded;
+    const beside = besidePaths(this.#options.paths, files);
+    if (beside.join('\n') !== before.join('\n')) this.#beside = await fingerprint(beside);
     if (config === null) {
       this.#status = { ...this.#status, problems, files };
       this.#options.onProblems(problems);

@@ -8,5 +8,4 @@ export const concurrency: ConstraintKind = {
   scope: null,
   notBy: [],
   needsInventory: false,
-  notFleetWide: null,
 };

@@ -8,5 +8,4 @@ export const cooldown: ConstraintKind = {
   scope: null,
   notBy: [],
   needsInventory: false,
-  notFleetWide: null,
 };

@@ -16,6 +16,4 @@ export type ConstraintKind = {
   readonly notBy: readonly Scope[];
   /** It is a share of the nodes that should exist, so somebody has to say which those are. */
   readonly needsInventory: boolean;
-  /** Null: it may stand in a `limit` block too. Else why not. */
-  readonly notFleetWide: string | null;
 };

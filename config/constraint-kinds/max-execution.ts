@@ -8,5 +8,4 @@ export const maxExecution: ConstraintKind = {
   scope: null,
   notBy: [],
   needsInventory: false,
-  notFleetWide: null,
 };

@@ -8,5 +8,4 @@ export const maxIneffective: ConstraintKind = {
   scope: null,
   notBy: [],
   needsInventory: false,
-  notFleetWide: 'it judges one remedy by its own results; write it as a constraint in the file of that workflow',
 };

@@ -8,5 +8,4 @@ export const maxUnavailable: ConstraintKind = {
   scope: 'node_type',
   notBy: ['target', 'node'],
   needsInventory: true,
-  notFleetWide: null,
 };

@@ -1,6 +1,5 @@
 /** How a workflow's requests are ruled: its own limits, the fleet-wide ones that cover it, its mode. What coordinators announce to the gate. */
 import type { FleetLimit } from '../../config/fleet-limits.ts';
-import type { WorkflowConfig } from '../../config/workflow.ts';
 import { ACTIONS, type Constraint, type StepDefinition, type WorkflowDefinition } from '../../workflows/contract.ts';
 import { BEGIN_MS, START_MS, type Definitions, type LimitRef, type ModeRef } from '../../workflows/gate/operations.ts';
 import { shortDigestOf } from '../digest.ts';
@@ -45,7 +44,10 @@ export function rulingOf(definition: WorkflowDefinition, { limits, labels }: Rul
   };
 }
 
-type Book = { readonly workflows: readonly WorkflowConfig[]; readonly limits: readonly FleetLimit[] };
+type Book = {
+  readonly workflows: readonly { readonly definition: WorkflowDefinition }[];
+  readonly limits: readonly FleetLimit[];
+};
 
 /** Rulings by what holds now; made once for each definition until that changes, since every request needs its own. */
 export function createRulings(current: () => Book): (definition: WorkflowDefinition) => Ruling {
