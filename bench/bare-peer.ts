@@ -11,6 +11,8 @@ export type BarePeer = AsyncDisposable & {
   readonly pids: readonly number[];
   /** Starts one and waits for its end. @returns when the activity began */
   readonly run: () => Promise<number>;
+  /** One Update of a workflow that does nothing else. */
+  readonly update: () => Promise<void>;
 };
 
 const WORKER = fileURLToPath(new URL('bare-worker.ts', import.meta.url));
@@ -30,6 +32,10 @@ export async function startBarePeer(address: string, dir: string): Promise<BareP
   const connection = await Connection.connect({ address });
   stack.defer(() => connection.close());
   const client = new Client({ connection });
+  const entity = await client.workflow.start<() => Promise<void>>('bareEntity', {
+    workflowId: `bare-entity:${randomUUID()}`,
+    taskQueue: 'bare/workflows',
+  });
   const owned = stack.move();
   return {
     pids: workers.map((worker) => worker.pid),
@@ -38,6 +44,7 @@ export async function startBarePeer(address: string, dir: string): Promise<BareP
         workflowId: `bare:${randomUUID()}`,
         taskQueue: 'bare/workflows',
       }),
+    update: async () => void (await entity.executeUpdate<number, [number]>('bareUpdate', { args: [1] })),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

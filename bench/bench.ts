@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { agentIdleBench } from './agent-idle.ts';
 import { tableText, type Bench } from './bench-run.ts';
+import { gateBench } from './gate.ts';
 import { machine } from './machine.ts';
 import { pathBench } from './path.ts';
 import { reducerBench } from './reducer.ts';
@@ -10,6 +11,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   path: pathBench,
   'agent-idle': agentIdleBench,
   reducer: reducerBench,
+  gate: gateBench,
 };
 
 const HELP = `Measures Fettle on this machine. Usage: npm run bench -- NAME [--json] [--quick]
@@ -17,6 +19,7 @@ const HELP = `Measures Fettle on this machine. Usage: npm run bench -- NAME [--j
   path        request → action begins, and remedies per second, beside bare Temporal (about 3 minutes)
   agent-idle  memory, CPU and start of an idle connected agent, beside an empty Node process (about 2 minutes)
   reducer     decisions per second of the gate's reducer, its snapshot, the replay of its history (about 1 minute)
+  gate        admissions per second through one gate, beside single Updates and a check by Visibility (about 4 minutes)
 
   --json      the last line of output is one JSON document
   --quick     few samples: whether it works, not how fast it is

@@ -1,6 +1,12 @@
 /** Connections to Temporal: one for calls, made lazily and kept by gRPC itself; one for Workers, rebuilt by workers.ts. */
 import { readFile } from 'node:fs/promises';
-import { Client, Connection } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  defaultGrpcRetryOptions,
+  makeGrpcRetryInterceptor,
+  type ConnectionOptions,
+} from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import type { TemporalConfig } from '../config/connections.ts';
 
@@ -46,9 +52,25 @@ async function connectionOptions(config: TemporalConfig) {
   return options;
 }
 
+/**
+ * The SDK repeats failed calls by itself, and after a RESOURCE_EXHAUSTED first sleeps 1.4 to 2 s: far too long for the gate's Updates, of which a
+ * server takes ten at a time by default. Those are not repeated here but by the gate's client, which knows what else waits.
+ */
+const retryAllButUpdates = (): NonNullable<ConnectionOptions['interceptors']>[number] => {
+  const defaults = defaultGrpcRetryOptions();
+  const retry = makeGrpcRetryInterceptor(defaults);
+  const once = makeGrpcRetryInterceptor({ ...defaults, retryableDecider: () => false });
+  const update = /\/(UpdateWorkflowExecution|PollWorkflowExecutionUpdate)$/;
+  return (options, nextCall) => (update.test(options.method_definition.path) ? once : retry)(options, nextCall);
+};
+
 /** Does not fail while Temporal is away: calls do, each within its deadline. */
 export async function openTemporal(config: TemporalConfig, identity: string): Promise<Temporal> {
-  const connection = Connection.lazy({ ...(await connectionOptions(config)), connectTimeout: CALL_DEADLINE_MS });
+  const connection = Connection.lazy({
+    ...(await connectionOptions(config)),
+    connectTimeout: CALL_DEADLINE_MS,
+    interceptors: [retryAllButUpdates()],
+  });
   const call = async <T>(what: string, body: () => Promise<T>, deadlineMs = CALL_DEADLINE_MS): Promise<T> => {
     try {
       return await connection.withDeadline(Date.now() + deadlineMs, body);

@@ -18,22 +18,17 @@ import {
   type TargetRef,
   type WaitingSummary,
 } from '../../workflows/gate/operations.ts';
-import { grpcCode, isClosed, isNotFound, isUnreachable, type Temporal } from '../temporal.ts';
+import { grpcCode, isClosed, isNotFound, type Temporal } from '../temporal.ts';
+import { BATCH_OPERATIONS, GroupCommit } from './group-commit.ts';
 import type { KnownLease } from './known-lease.ts';
+import { hasEnded, isExhausted, repeatAfterMs } from './update-failure.ts';
 
-const BATCH_OPERATIONS = 200;
-const UPDATE_DEADLINE_MS = 4_000;
+/** Longer than it takes another coordinator to take the gate over; then it is sent again with the same ids, which finds the lost again. */
+const UPDATE_DEADLINE_MS = 3_000;
 const OPERATION_DEADLINE_MS = 10_000;
-const RETRY_MS = 150;
-/** A second batch goes only when so many wait or the first takes so long: the gate takes them in turn, so one of both is as fast and costs half. */
-const LONG_LINE = 100;
-const SLOW_MS = 250;
 /** What nobody waits for goes with the next batch, or alone after so long. */
 const RIDE_MS = 250;
-/** When so many operations came within a second, each waits a little for company: an Update costs the server the same for one or for fifty. */
-const BUSY_PER_SECOND = 40;
-const GATHER_MS = 25;
-const RESOURCE_EXHAUSTED = 8;
+const RETRY_MS = 150;
 
 /** No decision could be taken; asking again with the same id is always safe. */
 export class GateUnavailableError extends Error {
@@ -74,12 +69,8 @@ export type GateClientOptions = {
 
 export class GateClient {
   readonly #options: GateClientOptions;
+  readonly #commit = new GroupCommit();
   #waiting: Waiting[] = [];
-  #inFlight = 0;
-  #maxInFlight = 2;
-  #sentAt = 0;
-  /** When the latest operations came, oldest first; as many as make a busy second. */
-  readonly #arrivals: number[] = [];
   #wake: NodeJS.Timeout | null = null;
   #closed = false;
 
@@ -88,28 +79,25 @@ export class GateClient {
   }
 
   /** @throws GateUnavailableError when no answer could be had in time; whether it was applied is then unknown. */
-  submit(operation: Operation, deadlineMs = OPERATION_DEADLINE_MS): Promise<Answer> {
-    return this.#add(operation, deadlineMs, 0);
+  async submit(operation: Operation, deadlineMs = OPERATION_DEADLINE_MS): Promise<Answer> {
+    const due = this.#commit.came(performance.now());
+    try {
+      return await this.#add(operation, deadlineMs, due);
+    } finally {
+      this.#commit.answered();
+    }
   }
 
   /** For what nobody waits for: shares the next Update instead of causing one. @throws GateUnavailableError */
   ride(operation: Operation): Promise<Answer> {
-    return this.#add(operation, OPERATION_DEADLINE_MS, RIDE_MS);
+    return this.#add(operation, OPERATION_DEADLINE_MS, performance.now() + RIDE_MS);
   }
 
-  #add(operation: Operation, deadlineMs: number, mayWaitMs: number): Promise<Answer> {
+  #add(operation: Operation, deadlineMs: number, due: number): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const now = performance.now();
-      const due = now + Math.max(mayWaitMs, this.#isBusy(now) ? GATHER_MS : 0);
       this.#waiting.push({ operation, deadline: Date.now() + deadlineMs, due, resolve, reject });
       this.#pump();
     });
-  }
-
-  #isBusy(now: number): boolean {
-    this.#arrivals.push(now);
-    if (this.#arrivals.length <= BUSY_PER_SECOND) return false;
-    return now - (this.#arrivals.shift() ?? now) < 1_000;
   }
 
   close(): void {
@@ -151,27 +139,27 @@ export class GateClient {
   }
 
   #pump(): void {
-    while (!this.#closed && this.#mayFly()) {
+    while (!this.#closed && this.#mayGo()) {
       const batch = this.#waiting.splice(0, BATCH_OPERATIONS);
-      this.#inFlight += 1;
-      this.#sentAt = performance.now();
+      const began = performance.now();
+      this.#commit.sent(began);
       this.#send(batch)
-        .catch((error: unknown) => batch.forEach((one) => one.reject(asError(error))))
-        .finally(() => {
-          this.#inFlight -= 1;
-          this.#pump();
-        });
+        .then(
+          () => this.#commit.returned(performance.now(), performance.now() - began),
+          (error: unknown) => {
+            this.#commit.returned(performance.now(), null);
+            batch.forEach((one) => one.reject(asError(error)));
+          },
+        )
+        .finally(() => this.#pump());
     }
   }
 
-  #mayFly(): boolean {
-    if (this.#waiting.length === 0 || this.#inFlight >= this.#maxInFlight) return false;
-    if (this.#waiting.length >= LONG_LINE) return true;
-    const now = performance.now();
-    const due = Math.min(...this.#waiting.map((one) => one.due)) - now;
-    const slow = this.#inFlight === 0 ? 0 : this.#sentAt + SLOW_MS - now;
-    const wait = Math.max(due, slow);
-    if (wait <= 0) return true;
+  #mayGo(): boolean {
+    const earliest = Math.min(...this.#waiting.slice(0, BATCH_OPERATIONS).map((one) => one.due));
+    const wait = this.#commit.wait(performance.now(), this.#waiting.length, earliest);
+    if (wait === null) return false;
+    if (wait === 0) return true;
     if (this.#wake !== null) clearTimeout(this.#wake);
     this.#wake = setTimeout(() => this.#pump(), Math.max(wait, 1));
     return false;
@@ -194,18 +182,25 @@ export class GateClient {
         this.#options.onBatch?.(batch.length, performance.now() - began);
         return this.#deliver(batch, answer);
       } catch (error) {
-        const late = Date.now() + RETRY_MS >= deadline;
-        // A gate that has ended is replaced within seconds, when somebody looks after it; one that never was is not.
-        const replaced = hasEnded(error) && this.#options.onLost !== undefined;
-        if (isNotFound(error) && (late || !replaced)) throw missing(this.#options.domain, error);
-        if (grpcCode(error) === RESOURCE_EXHAUSTED) this.#maxInFlight = 1;
-        if (!(isUnreachable(error) || replaced) || this.#closed) throw error;
-        this.#options.onLost?.();
-        if (late) throw unreachable('Temporal or the gate did not answer in time', error);
-        this.#options.log.debug({ error, updateId }, 'gate update repeated: its outcome is unknown');
-        await pause(RETRY_MS);
+        await this.#afterFailure(error, updateId, deadline);
       }
     }
+  }
+
+  /** Returns when the same Update is to be sent again. @throws when it is not */
+  async #afterFailure(error: unknown, updateId: string, deadline: number): Promise<void> {
+    const { domain, log, onLost } = this.#options;
+    const exhausted = isExhausted(error);
+    const pauseMs = exhausted ? this.#commit.exhausted(performance.now()) : repeatAfterMs(error);
+    const late = Date.now() + (pauseMs ?? RETRY_MS) >= deadline;
+    // A gate that has ended is replaced within seconds, when somebody looks after it; one that never was is not.
+    const replaced = hasEnded(error) && onLost !== undefined;
+    if (isNotFound(error) && (late || !replaced)) throw missing(domain, error);
+    if ((pauseMs === null && !replaced) || this.#closed) throw error;
+    if (!exhausted) onLost?.();
+    if (late) throw unreachable('Temporal or the gate did not answer in time', error);
+    log.debug({ error, updateId, code: grpcCode(error) }, 'gate update repeated with the same ids');
+    await pause(pauseMs ?? RETRY_MS);
   }
 
   #update(updateId: string, waiting: readonly Waiting[]): Promise<BatchAnswer> {
@@ -260,13 +255,6 @@ const isUndecided = (answer: BatchAnswer): boolean =>
 
 const isReset = (answer: BatchAnswer): boolean =>
   answer.status === 'ok' && answer.answers.some((one) => one.a === 'quarantined' && one.why.startsWith(RESET));
-
-/** Before this Update, or while it was under way. */
-const hasEnded = (error: unknown): boolean =>
-  isClosed(error) || (error instanceof Error && /workflow (execution )?(already )?completed/i.test(messages(error)));
-
-const messages = (error: Error): string =>
-  `${error.message} ${error.cause instanceof Error ? error.cause.message : ''}`;
 
 /** Answers that are no decision. */
 function refusalOf(answer: Answer): GateUnavailableError | null {

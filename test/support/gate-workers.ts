@@ -5,10 +5,10 @@ import type { TemporalConfig } from '../../config/connections.ts';
 import { superviseWorkers, type Workers } from '../../coordinator/workers.ts';
 import { loadWorkflowBundle } from '../../coordinator/workflow-bundle.ts';
 
-export async function startGateWorkers(temporal: TemporalConfig): Promise<Workers> {
+export async function startGateWorkers(temporal: TemporalConfig, name = 'c1'): Promise<Workers> {
   return superviseWorkers({
     temporal,
-    name: 'c1',
+    name,
     bundle: await loadWorkflowBundle(),
     gateActivities: { runId: () => Promise.resolve(Context.current().info.workflowExecution?.runId ?? '') },
     actActivities: { act: () => Promise.reject(new Error('not here')) },

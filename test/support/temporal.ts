@@ -33,6 +33,8 @@ export type TemporalOptions = {
   readonly port?: number;
   /** Namespaces made at start, beside `default`. `fettle` and `fettle-agents` are the business of `fettle setup temporal`. */
   readonly namespaces?: readonly string[];
+  /** Instead of those above; null: the server's own default. */
+  readonly settings?: Readonly<Record<string, number | null>>;
   readonly onLine?: (line: string) => void;
 };
 
@@ -108,7 +110,8 @@ function temporalArguments(port: number, options: TemporalOptions): string[] {
   }
   for (const namespace of options.namespaces ?? []) flags.push('--namespace', namespace);
   for (const attribute of SEARCH_ATTRIBUTES) flags.push('--search-attribute', `${attribute}=Keyword`);
-  for (const [key, value] of Object.entries(TEMPORAL_SETTINGS)) flags.push('--dynamic-config-value', `${key}=${value}`);
+  for (const [key, value] of Object.entries({ ...TEMPORAL_SETTINGS, ...options.settings }))
+    if (value !== null) flags.push('--dynamic-config-value', `${key}=${value}`);
   return [temporalBinary(), 'server', 'start-dev', ...flags];
 }
 
