@@ -9,7 +9,7 @@ import type { Bench, Table } from './bench-run.ts';
 import { measureTakeover } from './gate-takeover.ts';
 import { DOMAIN, startGateHouse, type GateHouse } from './gate-house.ts';
 import { announcement, askFor, giveBack, LIMITS, randomNode, runCallers, WORKFLOW, type Load } from './gate-load.ts';
-import { countOverAdmissions } from './over-admissions.ts';
+import { countOverAdmissions } from '../test/support/over-admissions.ts';
 import { hundredths, median, percentiles } from './percentiles.ts';
 import { cpuBetween, cpuOf, type ProcessGroup } from './process-cost.ts';
 import { singleUpdates } from './single-updates.ts';

@@ -4,7 +4,7 @@
  * given back with its lease, and whose releases are called `r:EPOCH-N`.
  */
 import type { Client } from '@temporalio/client';
-import { readJournal } from '../test/support/gate-journal.ts';
+import { readJournal } from './gate-journal.ts';
 
 export type Held = { readonly perNode: number; readonly global: number };
 
