@@ -8,6 +8,7 @@ import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/w
 import type { Logger } from 'pino';
 import type { TemporalConfig } from '../config/connections.ts';
 import { QUEUES } from '../workflows/contract.ts';
+import { largePayloadCodec } from './gate/large-payload.ts';
 import { connectForWorkers } from './temporal.ts';
 import type { WorkflowBundle } from './workflow-bundle.ts';
 
@@ -109,10 +110,12 @@ const shutDown = (workers: readonly Worker[]): void => {
 };
 
 async function createWorkers(options: WorkersOptions, connection: NativeConnection): Promise<Worker[]> {
+  const dataConverter = { payloadCodecs: [largePayloadCodec] };
   const common = {
     connection,
     namespace: options.temporal.namespace,
     identity: `fettle-coordinator/${options.name}`,
+    dataConverter,
     shutdownGraceTime: '2s',
     shutdownForceTime: '8s',
   } as const;

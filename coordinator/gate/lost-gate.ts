@@ -2,7 +2,7 @@
  * What becomes of a gate that was terminated or reset (docs/protocol.md §9.2): its history is read, and a new run begins with what it had
  * answered. Where it cannot be read, the new run stays closed until a person adopts it.
  */
-import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import type { Payload } from '@temporalio/common';
 import { gateWorkflowId } from '../../workflows/contract.ts';
 import type { GateInput, TakenOver } from '../../workflows/gate.ts';
 import { Folder, type Recorded } from '../../workflows/gate/fold.ts';
@@ -12,6 +12,7 @@ import { fromSnapshot, toSnapshot } from '../../workflows/gate/snapshot.ts';
 import { emptyState, type GateState } from '../../workflows/gate/state.ts';
 import { errorMessage } from '../../identity/error-message.ts';
 import { isNotFound, isUnreachable, type Temporal } from '../temporal.ts';
+import { readPayload } from './large-payload.ts';
 import { timeOf, type Timestamp } from '../timestamp.ts';
 
 /** A page of history may be 4 MB. */
@@ -75,7 +76,7 @@ async function foldRun(temporal: Temporal, domain: string, run: string): Promise
 function baseOf(domain: string, run: string, events: readonly Event[]): GateState {
   const payload = events[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
   if (payload === undefined) throw new UnreadableError(`run ${run} has no input`);
-  const input = defaultPayloadConverter.fromPayload<GateInput>(payload);
+  const input = readPayload<GateInput>(payload);
   if ('snapshot' in input) return fromSnapshot(input.snapshot);
   if ('fresh' in input) return emptyState(domain);
   const [taken] = resultsOf<TakenOver>(events, 'takeOver');
@@ -91,13 +92,12 @@ function* recordedIn(events: readonly Event[]): Generator<Recorded> {
   for (const event of events) {
     const accepted = event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest;
     const payload = accepted?.input?.args?.payloads?.[0];
-    if (payload !== undefined)
-      asked.set(accepted?.meta?.updateId ?? '', defaultPayloadConverter.fromPayload<Batch>(payload));
+    if (payload !== undefined) asked.set(accepted?.meta?.updateId ?? '', readPayload<Batch>(payload));
     const completed = event.workflowExecutionUpdateCompletedEventAttributes;
     const answer = completed?.outcome?.success?.payloads?.[0];
     const batch = asked.get(completed?.meta?.updateId ?? '');
     if (answer !== undefined && batch !== undefined) {
-      const given = defaultPayloadConverter.fromPayload<BatchAnswer>(answer);
+      const given = readPayload<BatchAnswer>(answer);
       if (given.status === 'ok') yield { kind: 'batch', now: given.now, ops: batch.ops, answers: given.answers };
     }
     const swept = sweeps.get(event);
@@ -115,7 +115,7 @@ function resultsOf<T>(events: readonly Event[], type: string): { readonly event:
     const completed = event.activityTaskCompletedEventAttributes;
     const payload = completed?.result?.payloads?.[0];
     if (payload === undefined || !scheduled.has(String(completed?.scheduledEventId ?? ''))) continue;
-    results.push({ event, value: defaultPayloadConverter.fromPayload<T>(payload) });
+    results.push({ event, value: readPayload<T>(payload) });
   }
   return results;
 }

@@ -27,6 +27,14 @@ import {
   reasonsOf,
 } from './waiting.ts';
 
+/** What the gate can carry from run to run. More at once is no remedy but a disaster, and is refused. */
+const MAX_LEASES = 10_000;
+const MAX_EPISODES = 11_000;
+
+const isFull = (state: GateState, { e }: Ask): boolean =>
+  state.leases.size >= MAX_LEASES ||
+  (e !== undefined && !state.episodes.has(e.id) && state.episodes.size >= MAX_EPISODES);
+
 /** One ask and what it meets. */
 type Case = {
   readonly operation: Ask;
@@ -44,6 +52,7 @@ export function ask(state: GateState, operation: Ask): Answer {
   if (definition === undefined || ruling === undefined || definition.announcedAt + DEFINITION_MS < state.now)
     return { a: 'unknown_definition' };
   if (operation.rq !== undefined) return askAgain(state, operation, operation.rq, definition, ruling);
+  if (isFull(state, operation)) return { a: 'refused', r: [['c', 'g', MAX_LEASES, state.leases.size, null, 'gate']] };
   const episode = operation.e === undefined || operation.dry ? null : observe(state, operation.e, operation.eu);
   const before = episode === null ? null : alreadyDecided(state, episode, operation);
   if (before !== null) return before;

@@ -46,7 +46,8 @@ type LeaseTuple = readonly [
   workflow: number,
   target: TargetTuple,
   plan: string,
-  episode: string | 0,
+  /** Its place in the list of episodes; -1: none; a name: one that is no longer there. */
+  episode: number | string,
   /** Milliseconds before the snapshot, and evidence's end after admission: shorter than times. */
   age: number,
   evidence: number,
@@ -58,16 +59,19 @@ type LeaseTuple = readonly [
   /** Only while its execution is not known to have started: then nothing can forget it any more. */
   ask: string | 0,
 ];
+/** Times are milliseconds before the snapshot: shorter than times. */
 type EpisodeTuple = readonly [
   id: string,
   began: number,
   lastSeen: number,
   gap: number,
   again: number | null,
-  evidenceUntil: number,
-  observers: readonly (readonly [string, number])[],
-  lease: LeaseRef | null,
-  admittedAt: number,
+  /** After the snapshot. */
+  evidence: number,
+  /** Observer by its word, and when it saw the fault; said resolved then: the word's complement, -1 - word. */
+  observers: readonly (readonly [word: number, age: number])[],
+  lease: LeaseRef | 0,
+  admitted: number,
   waiting: string | 0,
   rehearsed: 0 | 1,
 ];
@@ -135,13 +139,26 @@ class Words {
 
 /** So many answers are carried over, the latest; operations as old as those left behind are refused from then on. */
 const MAX_CARRIED = 4_000;
+/** A run's input may be 2 MiB by the server's limit, compressed to a third or less: answers fill what the rest leaves of this. */
+const MAX_CHARACTERS = 3_000_000;
+const CHARACTERS_PER_ANSWER = 150;
 
 export function toSnapshot(state: GateState): Snapshot {
+  const rest = withoutAnswers(state);
+  const left = Math.floor((MAX_CHARACTERS - JSON.stringify(rest).length) / CHARACTERS_PER_ANSWER);
   const remembered = [...state.remembered];
-  const kept = remembered.slice(-MAX_CARRIED);
-  const dropped = remembered.at(-MAX_CARRIED - 1);
+  const leave = Math.max(0, remembered.length - Math.max(0, Math.min(MAX_CARRIED, left)));
+  return {
+    ...rest,
+    floor: Math.max(state.floor, remembered[leave - 1]?.[1].at ?? 0),
+    remembered: remembered.slice(leave).map(([id, entry]) => [id, entry.at, entry.plan, entry.answer]),
+  };
+}
+
+function withoutAnswers(state: GateState): Omit<Snapshot, 'remembered' | 'floor'> {
   const words = new Words();
   const target = (ref: TargetRef): TargetTuple => [ref.k, ref.n ?? 0, words.of(ref.y), words.of(ref.c), ref.l ?? 0];
+  const places = new Map([...state.episodes.keys()].map((id, place) => [id, place]));
   const leases = [...state.leases.values()].map((lease): LeaseTuple => {
     let flags = 0;
     FLAGS.forEach((flag, bit) => {
@@ -152,7 +169,7 @@ export function toSnapshot(state: GateState): Snapshot {
       words.of(lease.workflow),
       target(lease.target),
       lease.plan,
-      lease.episode ?? 0,
+      lease.episode === null ? -1 : (places.get(lease.episode) ?? lease.episode),
       state.now - lease.admittedAt,
       lease.evidenceUntil - lease.admittedAt,
       flags,
@@ -178,30 +195,34 @@ export function toSnapshot(state: GateState): Snapshot {
         ] as const,
     ),
   );
+  const { now } = state;
+  const episodes = [...state.episodes.values()].map((e): EpisodeTuple => [
+    e.id,
+    now - e.began,
+    now - e.lastSeen,
+    e.gap,
+    e.again,
+    e.evidenceUntil - now,
+    [...e.observers].map(([name, at]) => {
+      const word = words.of(name);
+      return at < 0 ? ([-1 - word, now + at] as const) : ([word, now - at] as const);
+    }),
+    e.lease ?? 0,
+    e.lease === null ? 0 : now - e.admittedAt,
+    e.waiting ?? 0,
+    e.rehearsed ? 1 : 0,
+  ]);
   return {
     version: 1,
     domain: state.domain,
     epoch: state.epoch,
     next: state.next,
     now: state.now,
-    floor: Math.max(state.floor, dropped?.[1].at ?? 0),
     quarantine: state.quarantine,
     leases,
     starts,
     words: words.list,
-    episodes: [...state.episodes.values()].map((e) => [
-      e.id,
-      e.began,
-      e.lastSeen,
-      e.gap,
-      e.again,
-      e.evidenceUntil,
-      [...e.observers],
-      e.lease,
-      e.admittedAt,
-      e.waiting ?? 0,
-      e.rehearsed ? 1 : 0,
-    ]),
+    episodes,
     definitions: [...state.definitions].flatMap(([workflow, byDigest]) =>
       [...byDigest].map(([digest, d]): DefinitionTuple => [
         workflow,
@@ -219,7 +240,6 @@ export function toSnapshot(state: GateState): Snapshot {
     ),
     rulings: [...state.rulings].map(([workflow, { version, limits }]) => [workflow, version, limits]),
     pauses: [...state.pauses.values()].map((p) => [p.id, p.scope, p.by, p.why, p.since, p.until]),
-    remembered: kept.map(([id, entry]) => [id, entry.at, entry.plan, entry.answer]),
     windows: [...state.windows.values()],
     breakers: [...state.breakers.values()],
     waiting: [...state.waiting.values()],
@@ -257,35 +277,9 @@ export function fromSnapshot(snapshot: Snapshot): GateState {
     state.starts.set(name, [...(state.starts.get(name) ?? []), start]);
     state.real.restore(name, state.rulings.get(name)?.groups ?? [], start);
   }
-  for (const tuple of snapshot.leases) restoreLease(state, tuple, word(tuple[2]), target);
+  for (const tuple of snapshot.leases) restoreLease(state, tuple, snapshot, target);
   for (const lease of snapshot.rehearsals) openRehearsal(state, { ...lease });
-  for (const [
-    id,
-    began,
-    lastSeen,
-    gap,
-    again,
-    evidenceUntil,
-    observers,
-    lease,
-    admittedAt,
-    waiting,
-    rehearsed,
-  ] of snapshot.episodes) {
-    state.episodes.set(id, {
-      id,
-      began,
-      lastSeen,
-      gap,
-      again,
-      evidenceUntil,
-      observers: new Map(observers),
-      lease,
-      admittedAt,
-      waiting: waiting === 0 ? null : waiting,
-      rehearsed: rehearsed === 1,
-    });
-  }
+  for (const tuple of snapshot.episodes) restoreEpisode(state, tuple, word);
   for (const [id, scope, by, why, since, until] of snapshot.pauses)
     state.pauses.set(id, { id, scope, by, why, since, until });
   for (const [id, at, plan, answer] of snapshot.remembered) state.remembered.set(id, { at, plan, answer });
@@ -293,6 +287,26 @@ export function fromSnapshot(snapshot: Snapshot): GateState {
   for (const breaker of snapshot.breakers) state.breakers.set(breaker.id, { ...breaker });
   for (const waiting of snapshot.waiting) restoreWaiting(state, { ...waiting, queues: [] }, waiting.queues);
   return state;
+}
+
+function restoreEpisode(state: GateState, tuple: EpisodeTuple, word: (index: number) => string): void {
+  const [id, began, lastSeen, gap, again, evidence, observers, lease, admitted, waiting, rehearsed] = tuple;
+  const { now } = state;
+  state.episodes.set(id, {
+    id,
+    began: now - began,
+    lastSeen: now - lastSeen,
+    gap,
+    again,
+    evidenceUntil: now + evidence,
+    observers: new Map(
+      observers.map(([index, age]) => (index < 0 ? [word(-1 - index), age - now] : [word(index), now - age])),
+    ),
+    lease: lease === 0 ? null : lease,
+    admittedAt: lease === 0 ? 0 : now - admitted,
+    waiting: waiting === 0 ? null : waiting,
+    rehearsed: rehearsed === 1,
+  });
 }
 
 function restoreDefinition(state: GateState, tuple: DefinitionTuple): void {
@@ -307,11 +321,12 @@ function restoreDefinition(state: GateState, tuple: DefinitionTuple): void {
 function restoreLease(
   state: GateState,
   tuple: LeaseTuple,
-  workflow: string,
+  { words, episodes }: Snapshot,
   targetOf: (tuple: TargetTuple) => TargetRef,
 ): void {
-  const [epoch, n, , targetTuple, plan, episode, age, evidence, flags, stepNodes, unsettled, nodes, ask] = tuple;
+  const [epoch, n, word, targetTuple, plan, episode, age, evidence, flags, stepNodes, unsettled, nodes, ask] = tuple;
   const target = targetOf(targetTuple);
+  const workflow = words[word] ?? '';
   const admittedAt = state.now - age;
   const has = (flag: (typeof FLAGS)[number]): boolean => (flags & (1 << FLAGS.indexOf(flag))) !== 0;
   const own: [string, NodeHeld][] = target.n === undefined ? [] : [[target.n, { at: admittedAt, target }]];
@@ -322,7 +337,7 @@ function restoreLease(
     workflow,
     target,
     plan,
-    episode: episode === 0 ? null : episode,
+    episode: typeof episode === 'string' ? episode : (episodes[episode]?.[0] ?? null),
     admittedAt,
     startBy: admittedAt + START_MS,
     evidenceUntil: admittedAt + evidence,
