@@ -178,7 +178,8 @@ export async function coordinatorOf(
   const notify = everyOne(blocks.notify.map(notifyOf));
   const temporal = temporalOf(blocks.temporal[0], problems);
   const identity = identityOf(blocks.identity[0]);
-  const hasInventory = section.given.has('inventory');
+  // A running coordinator that has none gets none by reading its files again.
+  const hasInventory = known.hasInventory !== false && section.given.has('inventory');
   const limits = fleetLimitsOf(blocks.limit, { problems, complete }, { ...known, hasInventory });
   const windows = everyOne(await Promise.all(blocks.window.map((window) => windowOf(window, problems))));
   const listen = server === undefined ? null : listenOf(server, problems);

@@ -6,10 +6,11 @@ import { clientOf } from './client.ts';
 import { commandsOf } from './commands.ts';
 import { coordinatorOf, type CoordinatorConfig } from './coordinator.ts';
 import { beginning, decodeFile, listHclFiles, type DecodedFile } from './files.ts';
-import { inventoryOf } from './inventory.ts';
+import { crossCheck } from './cross-check.ts';
+import { inventoryOf, type InventoryNode } from './inventory.ts';
 import { isPart, recogniseKind, SCHEMAS, unrecognised, type Kind } from './kinds.ts';
 import type { Known } from './known.ts';
-import { readMerged, readWorkflow } from './load.ts';
+import { loadInventory, readMerged, readWorkflow } from './load.ts';
 import type { Problem } from './problem.ts';
 import { Problems } from './problems.ts';
 import type { ReadOptions } from './schema.ts';
@@ -116,8 +117,9 @@ async function checkKinds(
     readMerged(files, SCHEMAS.agent, (section, read) => agentOf(section, read, known), optionsFor('agent', files));
   for (const files of of('trigger-daemon'))
     readMerged(files, SCHEMAS['trigger-daemon'], triggerDaemonOf, optionsFor('trigger-daemon', files));
-  for (const files of of('inventory'))
-    readMerged(files, SCHEMAS.inventory, (section) => inventoryOf(section, problems), { problems, complete: true });
+  const inventories = of('inventory').map((files) =>
+    readMerged(files, SCHEMAS.inventory, (section) => inventoryOf(section, problems), { problems, complete: true }),
+  );
   for (const files of of('commands'))
     readMerged(files, SCHEMAS.commands, (section) => commandsOf(section, problems), { problems, complete: true });
   for (const files of of('client'))
@@ -132,6 +134,18 @@ async function checkKinds(
     hasInventory: beside === null ? undefined : beside.inventory !== null,
   });
   checkTriggers(of('triggers'), problems, { ...known, workflows });
+  const { limits = [], windows = [] } = beside ?? {};
+  const inventory = await inventoryBeside(inventories, beside);
+  problems.add(crossCheck({ limits, windows, workflows, inventory }));
+}
+
+type Inventory = readonly InventoryNode[] | null | undefined;
+
+/** The one that is validated too, else the one that the coordinator names; undefined when neither can be read. */
+async function inventoryBeside(found: readonly Inventory[], coordinator: CoordinatorConfig | null): Promise<Inventory> {
+  if (found.length > 0) return found.length === 1 ? (found[0] ?? undefined) : undefined;
+  if (coordinator === null) return undefined;
+  return coordinator.inventory === null ? null : ((await loadInventory(coordinator.inventory)).config ?? undefined);
 }
 
 /** Undefined when some could not be read: then nobody can say that one does not exist. */

@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { ConfigError, loadWorkflows } from './load.ts';
+import type { CoordinatorConfig } from './coordinator.ts';
+import { ConfigError, loadCoordinator, loadWorkflows } from './load.ts';
 import type { Problem } from './problem.ts';
 import { watchConfig, type Watched } from './watched.ts';
 import type { WorkflowConfig } from './workflow.ts';
@@ -151,4 +152,51 @@ test('a change that cannot be put into force is told as a problem', async (conte
   await using watched = await watchConfig({ load: () => loadWorkflows(folder), paths: [folder], onChange, onProblems });
   assert.equal(await watched.reload(), false);
   assert.match(refusals[0] ?? '', /could not be put into force: no room/);
+});
+
+test('follows what its files name beside them, bad or absent, and reads nothing anew while all stays as it is', async (context) => {
+  const folder = await mkdtemp(join(tmpdir(), 'fettle-watch-'));
+  const elsewhere = await mkdtemp(join(tmpdir(), 'fettle-beside-'));
+  const calendar = join(elsewhere, 'freeze.ics');
+  const file = join(folder, 'c.hcl');
+  const window = (path: string): string => `window "w" {\n  changes = "forbidden"\n  calendar = "${path}"\n}\n`;
+  const rest = 'grant_key = "k"\ntemporal { address = "127.0.0.1:7233" }\nserver_config { enable_tls = false }\n';
+  const event = (day: string): string =>
+    `BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:${day}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n`;
+  await writeFile(file, rest + window(calendar));
+  await writeFile(calendar, event('20261224'));
+  const told: string[] = [];
+  let tell = Promise.withResolvers<void>();
+  const say = (what: string): void => {
+    told.push(what);
+    tell.resolve();
+    tell = Promise.withResolvers();
+  };
+  let readings = 0;
+  const watched = await watchConfig<CoordinatorConfig>({
+    load: () => {
+      readings += 1;
+      return loadCoordinator([file]);
+    },
+    paths: [file],
+    onChange: () => say('changed'),
+    onProblems: (problems) => say(problems.map(({ message }) => message.split(';')[0]).join()),
+    pollMs: 20,
+    debounceMs: 10,
+  });
+  context.after(async () => {
+    await watched[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+    await rm(elsewhere, { recursive: true });
+  });
+  const after = async (act: () => Promise<void>): Promise<string | undefined> => {
+    const next = tell.promise;
+    await act();
+    await next;
+    return told.at(-1);
+  };
+  assert.equal(await after(() => writeFile(calendar, event('20261231'))), 'changed');
+  assert.match((await after(() => rm(calendar))) ?? '', /there is no such file or folder/);
+  assert.equal(await after(() => writeFile(calendar, event('20270101'))), 'changed');
+  assert.equal(readings, 1 + told.length);
 });

@@ -24,6 +24,9 @@ export type Scope = 'target' | 'node' | 'node_type' | 'datacenter' | 'global' | 
 export type Mode = 'auto' | 'ask' | 'shadow';
 export type WorkflowConfig = {
   readonly place: Place;
+  /** Of each constraint and override, in their order. */
+  readonly constraintPlaces: readonly Place[];
+  readonly overridePlaces: readonly Place[];
   readonly definition: {
     readonly name: string;
     readonly description: string;
@@ -142,6 +145,8 @@ export function workflowOf(
   const onFailure = failure === undefined ? null : { notify: failure.values?.notify ?? [], steps: failureSteps };
   return {
     place: section.place,
+    constraintPlaces: blocks.constraint.map(({ place }) => place),
+    overridePlaces: blocks.override.map(({ place }) => place),
     definition: {
       name,
       description,

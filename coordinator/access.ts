@@ -52,13 +52,15 @@ export function mayUseRoute(access: AccessConfig, caller: Caller, method: string
 }
 
 /**
- * May this caller do this to that workflow on nodes of these types? Without any workflow_rule every identified caller may; an
- * anonymous one only where a rule names `anonymous`.
+ * May this caller do this to that workflow on nodes of these types? Without any workflow_rule every identified caller may, but
+ * for breaking glass; an anonymous one only where a rule names `anonymous`.
  */
 export function mayDo(access: AccessConfig, caller: Caller, verb: Verb, subject: Subject): AccessDecision {
   const who = callerText(caller);
   const what = `${verb} ${subject.workflow === '*' ? 'everything' : `"${subject.workflow}"`}`;
   if (access.workflowRules.length === 0) {
+    if (verb === 'break_glass')
+      return { allowed: false, reason: 'nobody may break glass unless a workflow_rule has the verb break_glass' };
     return caller.kind === 'identified'
       ? { allowed: true, rule: null, reason: 'no workflow_rule restricts identified callers' }
       : {

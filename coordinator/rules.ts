@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { sourceAddress } from '../config/connections.ts';
 import type { AccessConfig, CoordinatorConfig, NotifyConfig } from '../config/coordinator.ts';
+import { crossCheck } from '../config/cross-check.ts';
 import type { InventoryNode } from '../config/inventory.ts';
 import type { Known } from '../config/known.ts';
 import { loadCoordinator, loadInventory, loadWorkflows, type Loaded } from '../config/load.ts';
@@ -58,12 +59,14 @@ export const knownToWorkflows = (config: CoordinatorConfig | null): Known => ({
 export async function watchRules(options: RulesOptions): Promise<Rules> {
   const { config, log } = options;
   const stack = new AsyncDisposableStack();
+  /** Told only once everything is there. */
+  let changed = (): void => {};
   try {
     const follow = async <T>(
       what: string,
       paths: readonly string[],
       load: () => Promise<Loaded<T>>,
-      changed: (value: T) => void,
+      onChange: (value: T) => void,
     ) =>
       stack.use(
         await watchConfig<T>({
@@ -73,7 +76,8 @@ export async function watchRules(options: RulesOptions): Promise<Rules> {
             log.info({ paths }, `${what} read again`);
             warn(log, warnings);
             options.onProblems(what, 0);
-            changed(value);
+            onChange(value);
+            changed();
           },
           onProblems: (problems) => {
             options.onProblems(what, problems.length);
@@ -87,7 +91,7 @@ export async function watchRules(options: RulesOptions): Promise<Rules> {
         : await follow(
             'configuration',
             options.paths,
-            () => loadCoordinator(options.paths, knownToWorkflows(null)),
+            () => loadCoordinator(options.paths, knownToWorkflows(config)),
             options.onRules,
           );
     const workflows = await follow<readonly WorkflowConfig[]>(
@@ -103,26 +107,33 @@ export async function watchRules(options: RulesOptions): Promise<Rules> {
         : await follow<readonly InventoryNode[]>('inventory', [file], () => loadInventory(file), options.onInventory);
     const watched = [own, workflows, inventory].filter((one) => one !== null);
     for (const one of watched) warn(log, one.status().problems);
+    const current = () => own?.current() ?? config;
+    const sideBySide = (): readonly Problem[] =>
+      crossCheck({
+        limits: current().limits,
+        windows: current().windows,
+        workflows: workflows.current(),
+        inventory: inventory?.current() ?? null,
+      });
+    warn(log, sideBySide());
+    changed = () => warn(log, sideBySide());
     const owned = stack.move();
     return {
-      access: () => own?.current().access ?? config.access,
-      notify: () => own?.current().notify ?? config.notify,
+      access: () => current().access,
+      notify: () => current().notify,
       definition: (name) => workflows.current().find((one) => one.definition.name === name)?.definition ?? null,
       definitions: () => workflows.current().map((one) => one.definition),
       ruling: createRulings(() => ({
         workflows: workflows.current(),
-        limits: own?.current().limits ?? config.limits,
+        limits: current().limits,
       })),
-      windows: () => own?.current().windows ?? config.windows,
+      windows: () => current().windows,
       inventory: () => inventory?.current() ?? [],
       status: () => ({ files: watched.flatMap((one) => fileStatus(one.status())) }),
       warnings: () =>
-        watched.flatMap((one) =>
-          one
-            .status()
-            .problems.filter((p) => p.severity === 'warning')
-            .map(formatProblem),
-        ),
+        [...watched.flatMap((one) => one.status().problems), ...sideBySide()]
+          .filter(({ severity }) => severity === 'warning')
+          .map(formatProblem),
       reload: async () => {
         for (const one of watched) await one.reload();
       },
