@@ -38,7 +38,7 @@ describe('the client of the coordinator', () => {
   };
   const open = (
     addresses: string[],
-    options: { identity?: ClientIdentity; timeoutMs?: number } = {},
+    options: { identity?: ClientIdentity; timeoutMs?: number; patienceMs?: number } = {},
   ): CoordinatorClient => openCoordinatorClient({ addresses, coordinatorId: COORDINATOR, identity, ...options });
   /** A port on which nothing listens. */
   const deadAddress = async (): Promise<string> => {
@@ -133,6 +133,25 @@ describe('the client of the coordinator', () => {
       alone.request({ workflow: 'w', target: { node: 'n' } }),
       (error) => error instanceof ApiError && error.code === 'gate_unreachable' && error.retryAfterS === 3,
     );
+  });
+
+  test('asks the next address as well when one says nothing, and stays with the one that answered', async () => {
+    const accepted: net.Socket[] = [];
+    const silent = net
+      .createServer((socket) => accepted.push(socket.on('error', () => undefined)))
+      .listen(0, '127.0.0.1');
+    await new Promise((resolve) => silent.once('listening', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const service = recordedService();
+    await using listener = await serve(service);
+    await using client = open([`https://127.0.0.1:${port}`, listener.server.origin], { patienceMs: 50 });
+    const request = { workflow: 'restart-service', target: { node: 'web-1' } };
+    assert.equal((await client.request(request)).decision, 'admitted');
+    const before = accepted.length;
+    assert.equal((await client.status()).coordinator, 'c1');
+    assert.equal(accepted.length, before, 'the silent one is not asked first again');
+    for (const socket of accepted) socket.destroy();
+    await new Promise((resolve) => silent.close(resolve));
   });
 
   test('asks once more when a connection was cut under a request', async () => {

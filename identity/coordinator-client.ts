@@ -28,6 +28,7 @@ import type {
 import type { ClientIdentity } from './client-identity.ts';
 import { CoordinatorConnection } from './coordinator-connection.ts';
 import { readEventStream } from './event-stream.ts';
+import { AllFailedError, firstAnswer } from './first-answer.ts';
 
 export type CoordinatorClientOptions = {
   /** Tried in turn, beginning with the one that answered last. */
@@ -37,6 +38,8 @@ export type CoordinatorClientOptions = {
   readonly identity: ClientIdentity;
   /** For each address tried, milliseconds; default 15 s. */
   readonly timeoutMs?: number;
+  /** An address that has not answered for so long is not waited for alone: the next is asked as well. Milliseconds; default 4 s. */
+  readonly patienceMs?: number;
 };
 
 export type ExecutionQuery = {
@@ -117,6 +120,8 @@ export type CoordinatorClient = AsyncDisposable & {
   readonly status: (options?: CallOptions) => Promise<ApiStatus>;
 };
 
+/** Longer than a coordinator needs to take the gate over from one that died. */
+const PATIENCE_MS = 4_000;
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const MAX_RECONNECTS = 6;
 const RECONNECT_MS = 125;
@@ -168,6 +173,7 @@ type Call = {
 class Calls implements AsyncDisposable {
   readonly #connections: readonly CoordinatorConnection[];
   readonly #timeoutMs: number;
+  readonly #patienceMs: number;
   #first = 0;
 
   constructor(options: CoordinatorClientOptions) {
@@ -178,11 +184,12 @@ class Calls implements AsyncDisposable {
       (address) => new CoordinatorConnection(address, server, options.identity),
     );
     this.#timeoutMs = options.timeoutMs ?? 15_000;
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
   }
 
   /** The JSON of a 2xx answer, or of one of the statuses in `also` when it holds a decision. */
   json<T>(call: Call, options?: CallOptions, also: readonly number[] = []): Promise<T> {
-    return this.#eachAddress(options, async (connection, signal) => {
+    return this.#eachAddress(call, options, async (connection, signal) => {
       const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)]);
       const { statusCode, headers, body } = await connection.request(toRequest(call, deadline));
       const answer = parseAnswer(await readBounded(body), statusCode);
@@ -195,7 +202,7 @@ class Calls implements AsyncDisposable {
 
   /** The body of a 200 event stream; its reader must end it. */
   stream(call: Call, options?: CallOptions): Promise<Dispatcher.ResponseData['body']> {
-    return this.#eachAddress(options, async (connection, signal) => {
+    return this.#eachAddress(call, options, async (connection, signal) => {
       const request = { ...toRequest(call, signal), headersTimeout: this.#timeoutMs, bodyTimeout: STREAM_SILENCE_MS };
       const { statusCode, headers, body } = await connection.request(request);
       if (statusCode === 200 && String(headers['content-type']).startsWith('text/event-stream')) return body;
@@ -204,36 +211,43 @@ class Calls implements AsyncDisposable {
   }
 
   async #eachAddress<T>(
+    call: Call,
     options: CallOptions | undefined,
     attempt: (connection: CoordinatorConnection, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const signal = options?.signal ?? new AbortController().signal;
-    const tried: { address: string; reason: string }[] = [];
-    let unavailable: ApiError | null = null;
-    let cause: unknown;
     const start = this.#first;
-    for (let turn = 0; turn < this.#connections.length; turn++) {
-      const index = (start + turn) % this.#connections.length;
-      const connection = this.#connections[index];
-      if (connection === undefined) continue;
-      signal.throwIfAborted();
-      try {
-        const result = await attempt(connection, signal).catch((error: unknown) => {
-          if (signal.aborted || !wasCutOff(error)) throw error;
-          return attempt(connection, signal);
-        });
-        this.#first = index;
-        return result;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof ApiError && error.status !== 503) throw error;
-        if (error instanceof ApiError) unavailable ??= error;
-        cause = error;
-        tried.push({ address: connection.address, reason: describe(error, this.#timeoutMs) });
-      }
+    const indexOf = (place: number): number => (start + place) % this.#connections.length;
+    try {
+      const { place, answer } = await firstAnswer({
+        places: this.#connections.length,
+        patienceMs: mayBeAskedBeside(call) ? this.#patienceMs : null,
+        signal: options?.signal ?? new AbortController().signal,
+        isFinal: (error) => error instanceof ApiError && error.status !== 503,
+        ask: (asked, signal) => {
+          const connection = this.#connections[indexOf(asked)];
+          if (connection === undefined) throw new Error(`there is no coordinator ${asked}`);
+          return attempt(connection, signal).catch((error: unknown) => {
+            if (signal.aborted || !wasCutOff(error)) throw error;
+            return attempt(connection, signal);
+          });
+        },
+      });
+      this.#first = indexOf(place);
+      return answer;
+    } catch (error) {
+      throw error instanceof AllFailedError ? this.#unreachable(error, indexOf) : error;
     }
-    // A coordinator that says why it cannot decide tells more than those that say nothing.
-    throw unavailable ?? new CoordinatorUnreachableError(tried, cause);
+  }
+
+  /** A coordinator that says why it cannot decide tells more than those that say nothing. */
+  #unreachable({ failures }: AllFailedError, indexOf: (place: number) => number): Error {
+    const unavailable = failures.find(({ error }) => error instanceof ApiError)?.error;
+    if (unavailable instanceof ApiError) return unavailable;
+    const tried = failures.map(({ place, error }) => ({
+      address: this.#connections[indexOf(place)]?.address ?? '',
+      reason: describe(error, this.#timeoutMs),
+    }));
+    return new CoordinatorUnreachableError(tried, failures.at(-1)?.error);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -347,6 +361,10 @@ function wasCutOff(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : null;
   return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
 }
+
+/** What two coordinators may work on at the same time: it changes nothing, or carries an id by which it is done once. */
+const mayBeAskedBeside = ({ method, path }: Call): boolean =>
+  method === 'GET' || path === '/v1/requests' || path === '/v1/episodes';
 
 const isDecision = (answer: unknown): boolean => typeof record(answer)['decision'] === 'string';
 
