@@ -44,6 +44,8 @@ export type SiteOptions = {
   /** Further blocks of the coordinator's file. */
   readonly coordinator?: string;
   readonly logLevel?: string;
+  /** Where a role finds Temporal when that is not Temporal's own address: a proxy in between, say. */
+  readonly through?: (role: string, temporal: string) => Promise<string>;
   /** Each line of each role's log. */
   readonly onLine?: (role: string, line: string) => void;
 };
@@ -111,7 +113,8 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
   const writeCoordinator = async (name: string, listen: number): Promise<string> => {
     const svid = await pki.issue('/coordinator', { name: `coordinator-${name}` });
     const file = configFile(`coordinator-${name}`);
-    await writeFile(file, coordinatorText({ name, listen, svid, pki, dir, temporal: temporal.address, options }));
+    const where = (await options.through?.(name, temporal.address)) ?? temporal.address;
+    await writeFile(file, coordinatorText({ name, listen, svid, pki, dir, temporal: where, options }));
     return file;
   };
   const mainFile = await writeCoordinator('c1', port);
@@ -203,8 +206,10 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
       return openCoordinatorClient({ addresses: to, coordinatorId: COORDINATOR_ID, identity });
     },
   };
-  for (const node of options.nodes)
-    await writeAgent(node, { dir, pki, temporal: temporal.address, options }, configFile);
+  for (const node of options.nodes) {
+    const where = (await options.through?.(node.name, temporal.address)) ?? temporal.address;
+    await writeAgent(node, { dir, pki, temporal: where, options }, configFile);
+  }
   await person('oncall');
   const made = stack.move();
   owned.defer(() => made.disposeAsync());

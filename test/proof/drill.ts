@@ -1,0 +1,73 @@
+/** `npm run drill`: a fleet under load while everything goes wrong that can, by a plan drawn from a seed; then the checker. */
+import { parseArgs } from 'node:util';
+import { printableJson } from '../../cmd/printable.ts';
+import { errorMessage } from '../../identity/error-message.ts';
+import { FAULTS } from './drill/fault-plan.ts';
+import { runDrill } from './drill/run-drill.ts';
+import { reportText } from './report.ts';
+
+const HELP = `Kills, stops and cuts everything of a small fleet under load, by a plan drawn from a seed, and then checks that no
+limit was exceeded, no action doubled and no request lost.
+
+Usage: npm run drill [-- --seed N] [--minutes M] [--faults KIND,...] [--log FILE] [--json]
+
+  --seed N       the same seed gives the same plan (default: from the clock)
+  --minutes M    how long faults go on; start and end come on top (default: 3)
+  --faults LIST  only these: ${FAULTS.slice(0, 5).join(', ')},
+                 ${FAULTS.slice(5).join(', ')}
+  --log FILE     every line of every process
+  --json         the last line of output is one JSON document
+  --help         this text
+
+Exit: 0 nothing found, 1 something was exceeded, doubled or lost, 2 usage.
+
+Example: npm run drill -- --seed 7 --minutes 30 --json
+`;
+
+const options = {
+  seed: { type: 'string' },
+  minutes: { type: 'string', default: '3' },
+  faults: { type: 'string', default: FAULTS.join(',') },
+  log: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  let values;
+  try {
+    ({ values } = parseArgs({ options }));
+  } catch (error) {
+    return usage(errorMessage(error));
+  }
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
+  const minutes = Number(values.minutes);
+  if (!Number.isSafeInteger(seed)) return usage(`--seed ${values.seed}: no whole number`);
+  if (!(minutes > 0)) return usage(`--minutes ${values.minutes}: no number of minutes`);
+  const named = values.faults.split(',');
+  const unknown = named.find((kind) => !FAULTS.some((known) => known === kind));
+  if (unknown !== undefined) return usage(`--faults: there is no ${unknown}`);
+  const kinds = FAULTS.filter((kind) => named.includes(kind));
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const { result, record } = await runDrill({ seed, minutes, kinds, log: values.log ?? null, say });
+  const { findings, ...numbers } = result;
+  process.stdout.write(reportText(record, findings));
+  process.stdout.write(
+    `${Object.entries(numbers)
+      .map(([key, value]) => `${key} ${JSON.stringify(value)}`)
+      .join(', ')}\n`,
+  );
+  if (values.json) process.stdout.write(`${printableJson(result, 0)}\n`);
+  return findings.length === 0 ? 0 : 1;
+}
+
+function usage(problem: string): number {
+  process.stderr.write(`${problem}\n\n${HELP}`);
+  return 2;
+}
