@@ -9,7 +9,13 @@ import type { AskedOp, Given, JournalEntry, LeaseRef } from './record.ts';
 export type Journal = { readonly entries: readonly JournalEntry[]; readonly whole: boolean; readonly runs: number };
 
 type Placed = { readonly recorded: number; readonly run: number; readonly event: number; readonly entry: JournalEntry };
-type Run = { readonly id: string; readonly events: readonly HistoryEvent[]; readonly before: string | null };
+type Run = {
+  readonly id: string;
+  readonly events: readonly HistoryEvent[];
+  readonly before: string | null;
+  /** A reset began it with a part of another run's history. */
+  readonly copy: boolean;
+};
 
 export async function readJournal(control: Client, gateId: string): Promise<Journal> {
   const runs = await readRuns(control, gateId);
@@ -52,7 +58,8 @@ async function readRun(control: Client, gateId: string, id: string): Promise<Run
   const input = firstOf(began?.input);
   const continued = began?.continuedExecutionRunId ?? '';
   const predecessor = isRecord(input) && typeof input['predecessor'] === 'string' ? input['predecessor'] : null;
-  return { id, events, before: continued === '' ? predecessor : continued };
+  const original = began?.originalExecutionRunId ?? '';
+  return { id, events, before: continued === '' ? predecessor : continued, copy: original !== '' && original !== id };
 }
 
 type Batch = { readonly from: string; readonly ops: readonly AskedOp[] };
@@ -60,7 +67,8 @@ type Asked = { readonly batch: Batch; readonly recorded: number; readonly event:
 
 function entriesOf(run: Run, index: number, seen: Set<string>): Placed[] {
   const asked = new Map<string, Asked>();
-  const sweeps = new Map<string, true>();
+  const sweeps = new Set<string>();
+  const reapplied = new Map<string, unknown>();
   const placed: Placed[] = [];
   for (const event of run.events) {
     const recorded = timeOf(event.eventTime);
@@ -69,15 +77,17 @@ function entriesOf(run: Run, index: number, seen: Set<string>): Placed[] {
     const completed = event.workflowExecutionUpdateCompletedEventAttributes;
     const ended = event.activityTaskCompletedEventAttributes;
     const scheduled = event.activityTaskScheduledEventAttributes;
-    if (scheduled?.activityType?.name === 'sweep') sweeps.set(String(event.eventId), true);
+    // A run that a reset began decides nothing any more, so that its sweeps end nothing either.
+    if (scheduled?.activityType?.name === 'sweep' && !run.copy) sweeps.add(String(event.eventId));
+    const admitted = event.workflowExecutionUpdateAdmittedEventAttributes;
+    if (admitted) reapplied.set(admitted.request?.meta?.updateId ?? '', firstOf(admitted.request?.input?.args));
     const copied = `${number} ${recorded}`;
     if (seen.has(copied)) continue;
     if (accepted) {
-      asked.set(accepted.acceptedRequest?.meta?.updateId ?? accepted.protocolInstanceId ?? '', {
-        batch: batchOf(firstOf(accepted.acceptedRequest?.input?.args)),
-        recorded,
-        event: number,
-      });
+      const update = accepted.acceptedRequest?.meta?.updateId ?? accepted.protocolInstanceId ?? '';
+      // A reset puts Updates of the former run to the new one: then the question stands in an event of its own.
+      const question = firstOf(accepted.acceptedRequest?.input?.args) ?? reapplied.get(update);
+      asked.set(update, { batch: batchOf(question), recorded, event: number });
     } else if (completed) {
       const update = completed.meta?.updateId ?? '';
       const question = asked.get(update);

@@ -6,7 +6,6 @@ import type { Verdict } from './limits/limit.ts';
 import type { LimitRef, ReasonRef, TargetRef } from './operations.ts';
 import type { GateState, Waiting } from './state.ts';
 import type { World } from './world.ts';
-import { placeIn } from './waiting.ts';
 import { windowsOver } from './windows.ts';
 
 /** One limit in the way. `queue` names its room, for which one may wait in line; null: time or a person frees it, no line forms. */
@@ -70,12 +69,17 @@ export function verdictOf(state: GateState, question: Question, limit: LimitRef)
 const queueOf = (workflow: string, limit: LimitRef, key: string): string =>
   `${limit.k} ${limit.g === undefined ? workflow : `limit ${limit.g}`} ${key}`;
 
-/** How many have waited longer for the same room. Who does not wait yet comes after all. */
+/** One that has not asked by then, as when its coordinator died, lets others go first until it does. */
+const LATE_MS = 15_000;
+
+/** How many have waited longer for the same room, and would take it. Who does not wait yet comes after all. */
 function ahead(state: GateState, queue: string, waiting: Waiting | null): number {
-  const line = state.queues.get(queue);
-  if (line === undefined) return 0;
-  if (waiting === null) return line.length;
-  return placeIn(line, waiting);
+  let before = 0;
+  for (const other of state.queues.get(queue) ?? []) {
+    if (waiting !== null && other.order >= waiting.order) break;
+    if (other.until >= state.now && other.askAgain + LATE_MS >= state.now) before += 1;
+  }
+  return before;
 }
 
 function againstOf({ workflow, target }: Question, limit: LimitRef, verdict: Verdict): Against {

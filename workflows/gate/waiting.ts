@@ -20,7 +20,7 @@ const REASONS_CHARACTERS = 110;
 const MAX_WAITING = 1_000;
 /** One whose room has no known time asks again so soon, and a little later for each before it. */
 const LOOK_AGAIN_MS = 5_000;
-const PER_PLACE_MS = 2_000;
+const PER_PLACE_MS = 500;
 /** Room may come sooner than known, as when a lease gives its start back. */
 const AT_LEAST_EVERY_MS = 60_000;
 const PAUSED_MS = 15_000;
@@ -142,7 +142,7 @@ export function leaveFor(state: GateState, rq: string): void {
 }
 
 /** How many of a line came before it, whether it stands there or not. */
-export function placeIn(line: readonly Waiting[], { order }: Waiting): number {
+function placeIn(line: readonly Waiting[], { order }: Waiting): number {
   let low = 0;
   let high = line.length;
   while (low < high) {
