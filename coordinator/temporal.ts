@@ -9,6 +9,7 @@ import {
 } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import type { TemporalConfig } from '../config/connections.ts';
+import { largePayloadCodec } from './gate/large-payload.ts';
 
 /** Nothing waits for Temporal longer than this unless it says so. */
 export const CALL_DEADLINE_MS = 5_000;
@@ -88,6 +89,8 @@ export async function openTemporal(config: TemporalConfig, identity: string): Pr
       connection,
       namespace: config.namespace,
       identity,
+      // What a gate answers to a query may be large.
+      dataConverter: { payloadCodecs: [largePayloadCodec] },
       workflow: { queryRejectCondition: 'NOT_OPEN' },
     }),
     agents: new Client({ connection, namespace: config.agentsNamespace, identity }),

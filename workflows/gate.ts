@@ -35,11 +35,12 @@ import {
 } from './gate/operations.ts';
 import { fromSnapshot, toSnapshot, type Snapshot } from './gate/snapshot.ts';
 import { emptyState, type GateState, type Lease } from './gate/state.ts';
-import { explain, summarizeGate, summarizeLease, summarizeWaiting } from './gate/summary.ts';
+import { explain, leasePage, summarizeGate, summarizeLease, summarizeWaiting } from './gate/summary.ts';
 
 export const exchange = defineUpdate<BatchAnswer, [Batch]>('exchange');
 export const gateSummary = defineQuery<GateSummary>('summary');
-export const gateLeases = defineQuery<LeaseSummary[]>('leases');
+/** In pages, by number: all at once would be more than an answer to a query may be. */
+export const gateLeases = defineQuery<LeaseSummary[], [{ readonly after?: LeaseRef }?]>('leases');
 export const gateWaiting = defineQuery<WaitingSummary[]>('waiting');
 /** Every limit of a workflow as it stands for a target, and what holds it. */
 export const gateExplain = defineQuery<LimitSummary[], [{ readonly w: string; readonly t: TargetRef }]>('explain');
@@ -108,7 +109,7 @@ export async function gate(input: GateInput): Promise<void> {
   setHandler(gateSummary, () => summarizeGate(state ?? closedState(input), workflowInfo().historyLength));
   setHandler(gateWaiting, () => [...(state?.waiting.values() ?? [])].map(summarizeWaiting));
   setHandler(gateExplain, ({ w, t }) => (state === null ? [] : explain(state, w, t)));
-  setHandler(gateLeases, () => [...(state?.leases.values() ?? [])].map(summarizeLease));
+  setHandler(gateLeases, (page) => (state === null ? [] : leasePage(state, page?.after ?? [0, 0])));
 
   const { runId } = proxyLocalActivities<Pick<GateActivities, 'runId'>>({ startToCloseTimeout: '5s' });
   recordedRun = await runId();

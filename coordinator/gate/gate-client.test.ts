@@ -8,7 +8,7 @@ import { eventually, temporaryDirectory } from '../../test/support/processes.ts'
 import { startGateWorkers } from '../../test/support/gate-workers.ts';
 import { startTemporal, type TemporalServer } from '../../test/support/temporal.ts';
 import { gateWorkflowId } from '../../workflows/contract.ts';
-import type { Answer, Ask, LimitRef } from '../../workflows/gate/operations.ts';
+import type { Answer, Ask, EpisodeRef, LimitRef, Operation } from '../../workflows/gate/operations.ts';
 import { setupTemporal } from '../setup-temporal.ts';
 import { openTemporal, type Temporal } from '../temporal.ts';
 import { GateClient, GateUnavailableError } from './gate-client.ts';
@@ -69,6 +69,14 @@ describe('the gate on a real server', () => {
       ...more,
     });
 
+  const seen = (e: EpisodeRef): Operation => ({
+    op: 'seen',
+    id: `s${(ids += 1)}`,
+    at: Date.now(),
+    e,
+    eu: Date.now() + 60_000,
+  });
+
   before(async () => {
     server = stack.use(await startTemporal());
     directory = stack.use(await temporaryDirectory()).path;
@@ -124,6 +132,27 @@ describe('the gate on a real server', () => {
     await Promise.all(['a', 'b', 'c', 'd'].map(caller));
     assert.notEqual((await handle.describe()).runId, first);
     assert.equal((await gate.summary()).leases, 0);
+  });
+
+  it('1.4 goes on in a new run with all that ten thousand leases and their faults are, and shows them', async () => {
+    const gate = await gateFor('large');
+    await announce(gate, [{ k: 'c', v: 1, p: 0, s: 'target' }]);
+    const handle = temporal.control.workflow.getHandle(gateWorkflowId('large'));
+    const first = (await handle.describe()).runId;
+    const many = Array.from({ length: 10_000 }, (_, n) => n);
+    const e = (n: number) => ({ id: `${'fault'.padEnd(17, 'x')}${n}`, ob: 'observer', b: Date.now(), gap: 60_000 });
+    const answers = await Promise.all(many.map((n) => ask(gate, `web-${n}.eu-central-1`, { e: e(n) })));
+    assert.ok(answers.every((answer) => answer.a === 'admitted'));
+    await assert.rejects(
+      ask(gate, 'one-more', { e: e(10_000) }).then((answer) => assert.equal(answer.a, 'admitted')),
+      /refused/,
+    );
+    for (let round = 0; (await handle.describe()).runId === first; round += 1) {
+      assert.ok(round < 200, 'it never went on');
+      await Promise.all(many.slice(0, 500).map((n) => gate.submit(seen(e(n)))));
+    }
+    assert.equal((await gate.leases()).length, 10_000);
+    assert.equal((await ask(gate, 'web-7.eu-central-1', { e: e(7) })).a, 'duplicate');
   });
 
   it('9.3 pauses a gate that knows less than a coordinator has seen', async () => {

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { gateWorkflowId, PROTOCOL } from '../../workflows/contract.ts';
 import {
   CLOCK_SKEW_MS,
+  LEASE_PAGE,
   RESET,
   type Answer,
   type Batch,
@@ -112,8 +113,14 @@ export class GateClient {
   }
 
   /** @throws GateUnavailableError when there is no gate, TemporalUnreachableError */
-  leases(): Promise<LeaseSummary[]> {
-    return this.#query('leases', 'ask the gate for its leases');
+  async leases(): Promise<LeaseSummary[]> {
+    const all: LeaseSummary[] = [];
+    for (;;) {
+      const after = all.at(-1)?.lease;
+      const page = await this.#query<LeaseSummary[]>('leases', 'ask the gate for its leases', { after });
+      all.push(...page);
+      if (page.length < LEASE_PAGE) return all;
+    }
   }
 
   /** What waits. @throws as `summary` */

@@ -31,9 +31,13 @@ import {
 const MAX_LEASES = 10_000;
 const MAX_EPISODES = 11_000;
 
-const isFull = (state: GateState, { e }: Ask): boolean =>
-  state.leases.size >= MAX_LEASES ||
-  (e !== undefined && !state.episodes.has(e.id) && state.episodes.size >= MAX_EPISODES);
+/** What was admitted or waits already is told so all the same. */
+function isFull(state: GateState, { e }: Ask): boolean {
+  const known = e === undefined ? undefined : state.episodes.get(e.id);
+  if (known !== undefined && (known.lease !== null || known.waiting !== null)) return false;
+  const another = e !== undefined && known === undefined;
+  return state.leases.size >= MAX_LEASES || (another && state.episodes.size >= MAX_EPISODES);
+}
 
 /** One ask and what it meets. */
 type Case = {

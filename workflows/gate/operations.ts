@@ -428,6 +428,9 @@ export type LimitSummary = {
   readonly starts: readonly number[];
 };
 
+/** So many leases come with one answer of the query `leases`. */
+export const LEASE_PAGE = 2_000;
+
 /** A lease as `fettle ps` and the sweep see it. */
 export type LeaseSummary = {
   readonly lease: LeaseRef;

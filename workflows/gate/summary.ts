@@ -4,7 +4,16 @@ import { isOpen } from './breakers.ts';
 import { firstAfter, scopeCode, scopeKey, SLACK_MS } from './counts.ts';
 import { countedOf } from './definitions.ts';
 import { verdictOf } from './judge.ts';
-import type { GateSummary, LeaseSummary, LimitRef, LimitSummary, TargetRef, WaitingSummary } from './operations.ts';
+import {
+  LEASE_PAGE,
+  type GateSummary,
+  type LeaseRef,
+  type LeaseSummary,
+  type LimitRef,
+  type LimitSummary,
+  type TargetRef,
+  type WaitingSummary,
+} from './operations.ts';
 import type { GateState, Lease, Waiting } from './state.ts';
 
 export function summarizeGate(state: GateState, historyLength: number): GateSummary {
@@ -102,6 +111,18 @@ const targetsOf = (lease: Lease): TargetRef[] => [...countedOf(lease)].map(({ ta
 
 const executionOf = ({ workflow, target, ref: [epoch, n] }: Lease): string =>
   executionId(workflow, refName(target), { epoch, n });
+
+/** Leases above this number, lowest first; fewer than `LEASE_PAGE` of them: these are the last. */
+export function leasePage(state: GateState, after: LeaseRef): LeaseSummary[] {
+  const page: Lease[] = [];
+  for (const lease of state.leases.values()) if (compare(lease.ref, after) > 0) page.push(lease);
+  return page
+    .toSorted((a, b) => compare(a.ref, b.ref))
+    .slice(0, LEASE_PAGE)
+    .map(summarizeLease);
+}
+
+const compare = (a: LeaseRef, b: LeaseRef): number => a[0] - b[0] || a[1] - b[1];
 
 export function summarizeLease(lease: Lease): LeaseSummary {
   return {
