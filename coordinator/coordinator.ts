@@ -22,6 +22,7 @@ import { reportFleet } from './gate/fleet-report.ts';
 import { GateClient } from './gate/gate-client.ts';
 import { keepGate } from './gate/gate-keeper.ts';
 import { createTakeOver } from './gate/lost-gate.ts';
+import { serveGateMetrics } from './gate/gate-metrics.ts';
 import { openKnownLease } from './gate/known-lease.ts';
 import { createApi } from './http/api.ts';
 import { requestPeer } from './http/peer.ts';
@@ -106,6 +107,7 @@ export async function startCoordinator(
   for (const warning of identityWarnings(house)) parts.log.warn(warning);
   const strays = watchStrays(house);
   stack.defer(() => strays.stop());
+  serveGateMetrics(parts.metrics, { ...house, workersRunning: running.running, strays: strays.current });
   const server = stack.use(await serve(house, asking, { admission, workers: running, strays }));
   const owned = stack.move();
   parts.log.info(
@@ -288,6 +290,14 @@ function serve(house: House, { pending }: Asking, { admission, workers, strays }
     configStatus: rules.status,
     warnings: () => [...identityWarnings(house), ...rules.warnings()],
     workersRunning: workers.running,
+    log,
+    onRequest: (workflow, decision, seconds) => {
+      measures.admissionSeconds.observe({ decision: decision?.decision ?? 'none' }, seconds);
+      if (decision?.decision !== 'refused') return;
+      if (decision.code === 'paused') measures.refusals.inc({ workflow, limit: 'pause' });
+      for (const { constraint, name } of decision.reasons)
+        measures.refusals.inc({ workflow, limit: name ?? constraint });
+    },
   });
   const api = createApi({
     service,

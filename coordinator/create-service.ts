@@ -1,13 +1,16 @@
 /** The service behind the API, made of the coordinator's parts. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
 import type { AccessConfig } from '../config/coordinator.ts';
-import type { ApiNode, ApiPendingDetail, ApiStatus, ApiWorkflow } from '../workflows/api.ts';
+import type { ApiDecision, ApiNode, ApiPendingDetail, ApiStatus, ApiWorkflow } from '../workflows/api.ts';
 import type { TaskQueueTarget, WorkflowDefinition } from '../workflows/contract.ts';
+import type { PendingInput } from '../workflows/pending-request.ts';
 import { mayDo } from './access.ts';
 import type { Admission } from './admission.ts';
 import type { Executions } from './executions.ts';
 import type { Fleet } from './fleet.ts';
 import type { GateClient } from './gate/gate-client.ts';
+import { firstInput } from './first-input.ts';
 import { gateStatus } from './gate/gate-status.ts';
 import { readLimits } from './gate/limits.ts';
 import {
@@ -27,6 +30,7 @@ export type ServiceParts = {
   readonly temporalAddress: string;
   readonly temporal: Temporal;
   readonly gate: GateClient;
+  readonly log: Logger;
   readonly fleet: Fleet;
   readonly admission: Admission;
   readonly executions: Executions;
@@ -39,15 +43,17 @@ export type ServiceParts = {
   /** What is not as safe as it could be, for `/v1/status` and the log at start. */
   readonly warnings: () => readonly string[];
   readonly workersRunning: () => boolean;
+  /** `decision` null: none was taken. */
+  readonly onRequest: (workflow: string, decision: ApiDecision | null, seconds: number) => void;
 };
 
 export function createService(parts: ServiceParts): CoordinatorService {
   const { admission, executions, gate, fleet, waiting } = parts;
   const { lookAgain } = waiting;
   const workflowNames = (): string[] => parts.definitions().map((definition) => definition.name);
-  const stop = createStop({ gate, fleet, access: parts.access, workflowNames, lookAgain });
+  const stop = createStop({ gate, fleet, access: parts.access, workflowNames, lookAgain, log: parts.log });
   return {
-    request: admission.request,
+    request: (caller, body) => measured(parts, body.workflow, () => admission.request(caller, body)),
     reportEpisode: admission.reportEpisode,
     listExecutions: executions.list,
     getExecution: executions.get,
@@ -56,7 +62,7 @@ export function createService(parts: ServiceParts): CoordinatorService {
       await authoriseCancel(parts, caller, id);
       return executions.cancel(id, reason);
     },
-    ...pendingOf(waiting),
+    ...pendingOf(waiting, parts.temporal),
     pause: stop.pause,
     resume: stop.resume,
     windows: stop.windows,
@@ -70,11 +76,29 @@ export function createService(parts: ServiceParts): CoordinatorService {
   };
 }
 
+async function measured(
+  { onRequest }: ServiceParts,
+  workflow: string,
+  decide: () => Promise<ApiDecision>,
+): Promise<ApiDecision> {
+  const began = performance.now();
+  let decision: ApiDecision | null = null;
+  try {
+    decision = await decide();
+    return decision;
+  } finally {
+    onRequest(workflow, decision, (performance.now() - began) / 1000);
+  }
+}
+
 type Pending = 'listPending' | 'getPending' | 'cancelPending' | 'approve' | 'deny';
 
-const pendingOf = (waiting: WaitingRequests): Pick<CoordinatorService, Pending> => ({
+const pendingOf = (waiting: WaitingRequests, temporal: Temporal): Pick<CoordinatorService, Pending> => ({
   listPending: waiting.list,
-  getPending: async (id) => pendingDetail(waiting, await waiting.get(id)),
+  getPending: async (id) => ({
+    ...(await pendingDetail(waiting, await waiting.get(id))),
+    asked: await askedOf(temporal, id),
+  }),
   cancelPending: async (caller, id, reason) => pendingDetail(waiting, await waiting.cancel(caller, id, reason)),
   approve: (caller, id, { plan = null, reason = null, break_glass: breakGlass = false }) =>
     waiting.approve(caller, id, { plan, reason, breakGlass }),
@@ -90,8 +114,16 @@ async function pendingDetail(waiting: WaitingRequests, state: PendingState): Pro
     execution: state.execution,
     message: state.message ?? request?.message ?? (state.open ? 'it waits' : 'it waits no more'),
     request,
-    asked: state.asked ?? null,
+    asked: null,
   };
+}
+
+/** Whoever says yes must see what to: the gate knows the plan by its digest only. */
+async function askedOf(temporal: Temporal, id: string): Promise<ApiPendingDetail['asked']> {
+  const given = await firstInput<PendingInput>(temporal, id).catch(() => null);
+  if (given === null) return null;
+  const { plan, reason, evidence } = given.request;
+  return { args: { ...plan.args }, reason, evidence: evidence.summary };
 }
 
 async function authoriseCancel(parts: ServiceParts, caller: Caller, id: string): Promise<void> {
@@ -168,7 +200,7 @@ async function notReady(parts: ServiceParts): Promise<string | null> {
   const asked = gateStatus(parts.gate);
   const gate = await (polling ? asked : Promise.race([asked, delay(SOON_MS, null, { ref: false })]));
   if (!polling && gate?.state !== 'missing') return `workers do not poll Temporal at ${parts.temporalAddress}`;
-  if (gate?.state === 'missing' || gate?.state === 'unreachable')
+  if (gate !== null && gate.state !== 'open' && gate.state !== 'paused')
     return `the gate is ${gate.state}: ${gate.detail ?? ''}`;
   return null;
 }

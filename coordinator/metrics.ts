@@ -10,7 +10,75 @@ export type CoordinatorMetrics = {
   readonly requestSeconds: Histogram<'route' | 'status'>;
   readonly configProblems: Gauge<'file'>;
   readonly breakGlass: Counter<'workflow'>;
+  readonly admissionSeconds: Histogram<'decision'>;
+  readonly refusals: Counter<'workflow' | 'limit'>;
 };
+
+/** What is found out when somebody scrapes; those of the gate are without a value while it does not answer. */
+export type GateGauges = {
+  readonly ready: Gauge;
+  readonly strays: Gauge;
+  readonly up: Gauge;
+  readonly quarantined: Gauge;
+  readonly opening: Gauge;
+  readonly epoch: Gauge;
+  readonly takeovers: Gauge;
+  readonly leases: Gauge;
+  readonly orphaned: Gauge;
+  readonly waiting: Gauge;
+  readonly virtual: Gauge;
+  readonly historyEvents: Gauge;
+  readonly pauses: Gauge;
+  readonly pausedSeconds: Gauge;
+  readonly breakers: Gauge<'workflow'>;
+  readonly windows: Gauge;
+  readonly differing: Gauge;
+  readonly fleetAge: Gauge;
+  readonly limitAllowed: Gauge<LimitLabel>;
+  readonly limitFree: Gauge<LimitLabel>;
+};
+type LimitLabel = 'workflow' | 'limit' | 'scope' | 'of';
+
+/** `refresh` is waited for by each scrape, and sets the values. */
+export function gateGauges(registry: Registry, refresh: () => Promise<void>): GateGauges {
+  const gauge = <Label extends string = never>(name: string, help: string, labelNames: Label[] = []): Gauge<Label> =>
+    new Gauge<Label>({ name: `fettle_${name}`, help, labelNames, registers: [registry], collect: refresh });
+  const limit: LimitLabel[] = ['workflow', 'limit', 'scope', 'of'];
+  return {
+    ready: gauge('coordinator_ready', '1 when requests can be decided here, as /readyz says'),
+    strays: gauge(
+      'coordinator_stray_executions',
+      'Executions that run without a lease or with another plan than the one admitted; no value: not looked at',
+    ),
+    up: gauge(
+      'gate_up',
+      'Whether the gate answered this coordinator when asked last; the others have no value while it does not',
+    ),
+    quarantined: gauge('gate_quarantined', '1 while the gate decides nothing until a person adopts it'),
+    opening: gauge('gate_opening', '1 while the gate, having taken over from a lost run, looks at all leases first'),
+    epoch: gauge('gate_epoch', 'Grows with each takeover and each adoption'),
+    takeovers: gauge('gate_takeovers', 'How often the gate took over from a lost run'),
+    leases: gauge('gate_leases', 'Leases held'),
+    orphaned: gauge('gate_leases_orphaned', 'Leases kept without proof that their hosts are done'),
+    waiting: gauge('gate_waiting', 'Requests that wait, for limits or for a yes'),
+    virtual: gauge('gate_virtual_leases', 'Leases that only decisions of workflows in shadow count'),
+    historyEvents: gauge('gate_history_events', "Length of the gate's current run"),
+    pauses: gauge('gate_pauses', 'Pauses in force'),
+    pausedSeconds: gauge('gate_paused_seconds', 'How long the oldest pause has been in force; 0 without any'),
+    breakers: gauge('gate_breakers_open', 'Breakers that suspend a workflow until a person resumes it', ['workflow']),
+    windows: gauge('gate_windows_in_force', 'Windows in force now'),
+    differing: gauge(
+      'gate_workflows_differing',
+      'Workflows that coordinators define differently: the strictest limits hold',
+    ),
+    fleetAge: gauge(
+      'gate_fleet_report_age_seconds',
+      'Age of the youngest report of the fleet; no value: there is none',
+    ),
+    limitAllowed: gauge('gate_limit_allowed', 'What a limit allows; workflow is empty for a fleet-wide one', limit),
+    limitFree: gauge('gate_limit_free', 'What is left of it', limit),
+  };
+}
 
 export function coordinatorMetrics(registry: Registry): CoordinatorMetrics {
   const registers = [registry];
@@ -61,6 +129,19 @@ export function coordinatorMetrics(registry: Registry): CoordinatorMetrics {
       name: 'fettle_coordinator_config_problems',
       help: 'Problems of a configuration file that keep its older version in force; 0 = the file is in force',
       labelNames: ['file'],
+      registers,
+    }),
+    admissionSeconds: new Histogram({
+      name: 'fettle_coordinator_admission_seconds',
+      help: 'Time to decide a request, its start included, by decision; "none": it could not be decided, or was not well formed',
+      labelNames: ['decision'],
+      buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
+    refusals: new Counter({
+      name: 'fettle_coordinator_refusals_total',
+      help: 'Limits that stood in the way of refused requests, by workflow and limit: a request that two refused counts for both',
+      labelNames: ['workflow', 'limit'],
       registers,
     }),
   };

@@ -52,7 +52,6 @@ export type PendingState = {
   readonly outcome: string | null;
   readonly execution: string | null;
   readonly message: string | null;
-  readonly asked?: ApiPendingDetail['asked'];
 };
 
 /** Requests that wait, as `coordinator/waiting` looks after them; each method checks whether the caller may. */

@@ -2,17 +2,16 @@
  * Executions of our workflow types that nobody admitted: started by hand, or with a plan that is not their lease's. They get no permit, so
  * they change nothing; but somebody who may write here started them, and that is worth knowing (docs/protocol.md §10.2).
  */
-import { defaultPayloadConverter } from '@temporalio/common';
 import type { Logger } from 'pino';
 import type { ApiStatus } from '../../workflows/api.ts';
 import type { ExecutionInput } from '../../workflows/contract.ts';
 import type { LeaseSummary } from '../../workflows/gate/operations.ts';
 import { TYPESCRIPT_WORKFLOWS } from '../../workflows/typescript-workflows.ts';
 import { shortDigestOf } from '../digest.ts';
+import { firstInput } from '../first-input.ts';
 import type { GateClient } from '../gate/gate-client.ts';
 import { leaseName } from '../gate/gate-status.ts';
 import type { Temporal } from '../temporal.ts';
-import type { HistoryEvent } from '../timeline.ts';
 
 const LOOK_EVERY_MS = 60_000;
 /** Looked at no sooner after their start: the gate may not have said yet that it admitted them. */
@@ -109,17 +108,7 @@ async function strayBecause(
 
 /** The digest of what it was really given, not the one that it names. */
 async function planOf(temporal: Temporal, workflowId: string, runId: string): Promise<string> {
-  const { history } = await temporal.call('read how an execution began', () =>
-    temporal.connection.workflowService.getWorkflowExecutionHistory({
-      namespace: temporal.control.options.namespace,
-      execution: { workflowId, runId },
-      maximumPageSize: 1,
-    }),
-  );
-  const first = (history?.events ?? [])[0] as HistoryEvent | undefined;
-  const [payload] = first?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
-  if (payload === undefined) return '';
-  const { plan, planDigest } = defaultPayloadConverter.fromPayload<Partial<ExecutionInput>>(payload);
-  const real = shortDigestOf(plan ?? null);
-  return real === planDigest ? real : `${real} named ${String(planDigest)}`;
+  const given = await firstInput<Partial<ExecutionInput>>(temporal, workflowId, runId);
+  const real = shortDigestOf(given?.plan ?? null);
+  return real === given?.planDigest ? real : `${real} named ${String(given?.planDigest)}`;
 }

@@ -15,6 +15,7 @@ import type {
 import type { AccessConfig } from '../../config/coordinator.ts';
 import { executionId, formatLease } from '../../workflows/contract.ts';
 import type { Answer, GateSummary, LeaseRef, Operation } from '../../workflows/gate/operations.ts';
+import type { Logger } from 'pino';
 import { callerText, mayDo } from '../access.ts';
 import { callerRef } from '../caller-ref.ts';
 import { digestOf } from '../digest.ts';
@@ -36,6 +37,7 @@ export type StopOptions = {
   readonly workflowNames: () => readonly string[];
   /** Has what waits asked again at once. */
   readonly lookAgain: () => Promise<void>;
+  readonly log: Logger;
 };
 
 export type Stop = {
@@ -71,6 +73,7 @@ async function pause(options: StopOptions, caller: Caller, wish: ApiPauseRequest
     why: wish.reason.slice(0, MAX_WHY),
     ...(until === null ? {} : { until }),
   });
+  options.log.warn({ audit: 'pause', id, scope: wish.scope, caller: by, reason: wish.reason, until }, 'paused');
   const permits = answer.a === 'ok' ? (answer.perms ?? []) : [];
   const latest = Math.max(at, ...permits.map(([, beginBy]) => beginBy));
   return {
@@ -113,7 +116,8 @@ async function resume(options: StopOptions, caller: Caller, wish: ApiResumeReque
   const at = Date.now();
   const id = nameFor('r', caller, `${wish.id}:${at}`);
   await submit(options, { op: 'resume', id, at, pause: wish.id, by, why });
-  await options.lookAgain();
+  options.log.warn({ audit: 'resume', id: wish.id, caller: by, reason: why }, 'resumed');
+  await nudge(options);
   return { id: wish.id, what: paused === undefined ? 'breaker' : 'pause', by };
 }
 
@@ -137,6 +141,7 @@ async function addWindow(options: StopOptions, caller: Caller, wish: ApiWindowRe
   const why = wish.reason.slice(0, MAX_WHY);
   const sc = toWindowScope(wish.scope);
   await submit(options, { op: 'window', id: `wa:${name}`, at, nm: name, sc, f: from, u: until, src: 'p', by, why });
+  options.log.warn({ audit: 'window', name, scope: wish.scope, caller: by, reason: why }, 'window added');
   return toApiWindow({ name, scope: sc, from, until, byPerson: true, by, why });
 }
 
@@ -168,9 +173,14 @@ async function removeWindow(options: StopOptions, caller: Caller, name: string, 
   const id = nameFor('wr', caller, `${name}:${at}`);
   const by = callerRef(callerText(caller));
   await submit(options, { op: 'unwindow', id, at, nm: name, by, why: reason.slice(0, MAX_WHY) });
-  await options.lookAgain();
+  options.log.warn({ audit: 'unwindow', name, caller: by, reason }, 'window taken away');
+  await nudge(options);
   return window;
 }
+
+/** What waits asks again by itself in any case; so it is no failure when it cannot be called now. */
+const nudge = ({ lookAgain, log }: StopOptions): Promise<void> =>
+  lookAgain().catch((error: unknown) => log.debug({ error }, 'what waits could not be called'));
 
 async function authorise(options: StopOptions, caller: Caller, scope: ApiWindowScope): Promise<void> {
   for (const subject of subjectsOf(scope, await options.fleet.view())) {

@@ -141,7 +141,7 @@ async function factsOf({ pending }: WaitingOptions, id: string): Promise<Pending
     throw new ApiFailure(
       404,
       'unknown_pending',
-      `no request waits, or has waited, as ${shown}; list them with: fettle pending`,
+      `no request waits, or has waited, as ${shown}; list them with: fettle ps`,
     );
   }
   return facts;
@@ -198,7 +198,7 @@ async function refusedWord(
       return new ApiFailure(
         409,
         'plan_differs',
-        `${id} waits with another plan than the one you were shown; look at it again with: fettle pending`,
+        `${id} waits with another plan than the one you were shown; look at it again with: fettle ps`,
       );
     case 'decided':
       return new ApiFailure(409, 'already_decided', `${id} was decided by ${by} before`);
