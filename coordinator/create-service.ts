@@ -13,6 +13,8 @@ import type { GateClient } from './gate/gate-client.ts';
 import { firstInput } from './first-input.ts';
 import { gateStatus } from './gate/gate-status.ts';
 import { readLimits } from './gate/limits.ts';
+import { readDecisions } from './journal/decisions.ts';
+import { explainWhy } from './journal/why.ts';
 import {
   ApiFailure,
   type Caller,
@@ -69,6 +71,17 @@ export function createService(parts: ServiceParts): CoordinatorService {
     addWindow: stop.addWindow,
     removeWindow: stop.removeWindow,
     limits: (query) => readLimits(parts, query),
+    decisions: (filter) => readDecisions(parts.temporal, parts.domain, filter),
+    why: (query) =>
+      explainWhy(
+        {
+          ...parts,
+          execution: executions.get,
+          executions: (limit) => executions.list({ limit }),
+          limits: (wanted) => readLimits(parts, wanted),
+        },
+        query,
+      ),
     nodes: () => nodes(parts.fleet),
     workflows: () => Promise.resolve(parts.definitions().map(toApiWorkflow)),
     status: () => status(parts),

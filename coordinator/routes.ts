@@ -22,6 +22,7 @@ import {
 } from './http/schemas.ts';
 import { pendingDetailSchema } from './http/standing-schemas.ts';
 import { isPendingId } from './pending-id.ts';
+import { RECORD_ROUTES } from './record-routes.ts';
 import { ApiFailure } from './service.ts';
 import { STANDING_ROUTES } from './standing-routes.ts';
 import { z } from '@hono/zod-openapi';
@@ -131,6 +132,7 @@ export const ROUTES: readonly Route[] = [
       ),
   }),
   ...STANDING_ROUTES,
+  ...RECORD_ROUTES,
   route({
     ...read,
     path: '/v1/nodes',

@@ -4,6 +4,8 @@ import type {
   ApiApproval,
   ApiApproved,
   ApiDecision,
+  ApiDecisionRecord,
+  ApiDecisions,
   ApiEpisodeAnswer,
   ApiEpisodeReport,
   ApiEvent,
@@ -19,6 +21,7 @@ import type {
   ApiResumed,
   ApiResumeRequest,
   ApiStatus,
+  ApiWhy,
   ApiWindow,
   ApiWindowRequest,
   ApiWorkflow,
@@ -43,6 +46,30 @@ export type LimitQuery = {
   readonly node?: string | undefined;
   readonly node_type?: string | undefined;
   readonly datacenter?: string | undefined;
+};
+
+/** Which decisions of the record; `refused` is short for `decision=refused`. */
+export type DecisionFilter = {
+  readonly workflow?: string | undefined;
+  readonly node?: string | undefined;
+  readonly decision?: ApiDecisionRecord['decision'] | undefined;
+  readonly refused?: boolean | undefined;
+  readonly caller?: string | undefined;
+  readonly request?: string | undefined;
+  readonly execution?: string | undefined;
+  readonly episode?: string | undefined;
+  readonly since?: string | undefined;
+  readonly limit?: number | undefined;
+  /** `next` of an earlier answer. */
+  readonly before?: string | undefined;
+};
+
+/** What is to be explained; exactly one of them. */
+export type WhyQuery = {
+  readonly request?: string | undefined;
+  readonly execution?: string | undefined;
+  readonly node?: string | undefined;
+  readonly alert?: string | undefined;
 };
 
 /** What became of a request that waited, or that it waits still. */
@@ -80,6 +107,9 @@ export type CoordinatorService = {
   /** The story so far and then as it happens; ends when the execution has closed or `signal` aborts. */
   readonly executionEvents: (id: string, signal: AbortSignal) => AsyncIterable<ApiEvent>;
   readonly cancelExecution: (caller: Caller, id: string, reason: string) => Promise<ApiExecution>;
+  /** Read from the gate's own record, newest first. */
+  readonly decisions: (filter: DecisionFilter) => Promise<ApiDecisions>;
+  readonly why: (query: WhyQuery) => Promise<ApiWhy>;
   /** What waits, oldest first. */
   readonly listPending: () => Promise<ApiPendingRequest[]>;
   /** `id` is `pending:...`, here and in the three that follow. */

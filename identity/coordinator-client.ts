@@ -6,6 +6,7 @@ import type {
   ApiApproval,
   ApiApproved,
   ApiDecision,
+  ApiDecisions,
   ApiEpisodeAnswer,
   ApiEpisodeReport,
   ApiEvent,
@@ -21,6 +22,7 @@ import type {
   ApiResumed,
   ApiResumeRequest,
   ApiStatus,
+  ApiWhy,
   ApiWindow,
   ApiWindowRequest,
   ApiWorkflow,
@@ -55,6 +57,24 @@ export type LimitQuery = {
   readonly node?: string | undefined;
   readonly node_type?: string | undefined;
   readonly datacenter?: string | undefined;
+};
+
+/** As `GET /v1/decisions` takes them; `before` is `next` of an earlier answer. */
+export type DecisionQuery = {
+  readonly workflow?: string | undefined;
+  readonly node?: string | undefined;
+  readonly refused?: boolean | undefined;
+  readonly since?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly before?: string | undefined;
+};
+
+/** One of them. */
+export type WhyQuery = {
+  readonly request?: string | undefined;
+  readonly execution?: string | undefined;
+  readonly node?: string | undefined;
+  readonly alert?: string | undefined;
 };
 
 /** The coordinator refused, or failed and said so. */
@@ -115,6 +135,8 @@ export type CoordinatorClient = AsyncDisposable & {
   readonly addWindow: (wish: ApiWindowRequest, options?: CallOptions) => Promise<ApiWindow>;
   readonly removeWindow: (name: string, reason: string, options?: CallOptions) => Promise<ApiWindow>;
   readonly limits: (query: LimitQuery, options?: CallOptions) => Promise<ApiLimit[]>;
+  readonly decisions: (query: DecisionQuery, options?: CallOptions) => Promise<ApiDecisions>;
+  readonly why: (query: WhyQuery, options?: CallOptions) => Promise<ApiWhy>;
   readonly nodes: (options?: CallOptions) => Promise<ApiNode[]>;
   readonly workflows: (options?: CallOptions) => Promise<ApiWorkflow[]>;
   readonly status: (options?: CallOptions) => Promise<ApiStatus>;
@@ -155,6 +177,8 @@ export function openCoordinatorClient(options: CoordinatorClientOptions): Coordi
     addWindow: (wish, call) => post('/v1/windows', { request_id: randomUUID(), ...wish }, call),
     removeWindow: (name, reason, call) => post(`/v1/windows/${encodeURIComponent(name)}/remove`, { reason }, call),
     limits: (query, call) => get(`/v1/limits${queryText(query)}`, call),
+    decisions: (query, call) => get(`/v1/decisions${queryText(query)}`, call),
+    why: (query, call) => get(`/v1/why${queryText(query)}`, call),
     nodes: (call) => get('/v1/nodes', call),
     workflows: (call) => get('/v1/workflows', call),
     status: (call) => get('/v1/status', call),

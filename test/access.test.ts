@@ -56,6 +56,8 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
     body: { scope: { node_types: ['web'] }, until: '2026-05-01T12:00:00Z', reason: 'release' },
   },
   'POST /v1/windows/{name}/remove': { status: 200, asks: 'removeWindow', body: { reason: 'done early' } },
+  'GET /v1/decisions': { status: 200, asks: 'decisions' },
+  'GET /v1/why': { status: 200, asks: 'why', query: '?node=web-1' },
   'GET /v1/limits': { status: 200, asks: 'limits', query: '?workflow=restart-service&node=web-1' },
   'GET /v1/nodes': { status: 200, asks: 'nodes' },
   'GET /v1/workflows': { status: 200, asks: 'workflows' },

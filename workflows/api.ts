@@ -221,11 +221,35 @@ export type ApiDecisionRecord = {
   execution: string | null;
   code: string | null;
   /** Limits that stood in the way, or, for what was admitted, all that were applied, with their counts at that moment. */
-  limits: ApiReason[];
+  limits: ApiRecordedLimit[];
   dry_run: boolean;
 };
-/** `reaches_back_to`: decisions before that are no longer in the record; null when the record is complete. */
-export type ApiDecisions = { decisions: ApiDecisionRecord[]; reaches_back_to: string | null };
+/** `percent`: the limit is a share of the inventory's nodes, in percent; `current` are nodes all the same. */
+export type ApiRecordedLimit = ApiReason & { percent?: boolean | undefined };
+export type ApiDecisions = {
+  decisions: ApiDecisionRecord[];
+  /** Decisions before that are no longer in the record; null when the record is complete. */
+  reaches_back_to: string | null;
+  /** There are older ones, or they were not looked for yet: ask with `before` set to this. Null: that was all. */
+  next: string | null;
+};
+
+/** `GET /v1/why`: what the record tells of a request, an execution, the latest requests for a node or about an alert. Newest first. */
+export type ApiWhy = { stories: ApiStory[]; reaches_back_to: string | null };
+export type ApiStory = {
+  request: string;
+  workflow: string;
+  target: string;
+  caller: string;
+  /** How it was decided last. */
+  decision: ApiDecisionRecord['decision'];
+  execution: string | null;
+  outcome: Outcome | null;
+  /** In sentences, oldest first: asked, decided, waited, permitted, ended. */
+  lines: ApiEvent[];
+  /** What stands in its way now, when it was refused or waits: every limit without room, and what holds it. */
+  in_the_way: ApiLimit[];
+};
 
 /** `POST /v1/episodes`: a fault is still seen, or is over. Nothing is run by it. */
 export type ApiEpisodeReport = {

@@ -97,7 +97,7 @@ class Stream {
     this.#waiting.push({ at: Date.now(), fields, resolve, reject });
     // While the disk refuses, only the timer tries: what comes meanwhile is told at once that it is not written.
     if (this.problem !== null) reject(new AuditUnavailableError(`the audit file takes no lines: ${this.problem}`));
-    else this.#run();
+    else void this.#run();
     return promise;
   }
 

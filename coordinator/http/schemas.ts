@@ -101,7 +101,8 @@ const OUTCOMES = [
   'refused_by_agent',
   'dry_run',
 ] as const;
-const outcome = z.enum(OUTCOMES) satisfies z.ZodType<Outcome>;
+export const outcomeSchema = z.enum(OUTCOMES) satisfies z.ZodType<Outcome>;
+const outcome = outcomeSchema;
 
 /** Query of `GET /v1/executions`: all values arrive as text. */
 export const executionQuerySchema = strict({

@@ -142,6 +142,14 @@ export function recordedService(override: Partial<CoordinatorService> = {}): Rec
       note('removeWindow', caller, name, reason);
       return Promise.resolve(WINDOW);
     },
+    decisions: (filter) => {
+      note('decisions', null, filter);
+      return Promise.resolve({ decisions: [], reaches_back_to: null, next: null });
+    },
+    why: (query) => {
+      note('why', null, query);
+      return Promise.resolve({ stories: [], reaches_back_to: null });
+    },
     limits: (query) => {
       note('limits', null, query);
       return Promise.resolve([]);

@@ -1,0 +1,250 @@
+/**
+ * `GET /v1/why`: everything that the record tells about a request, put together into stories. First the asks are looked for, then, from there
+ * to the end of the record, all that was said about what they became.
+ */
+import type {
+  ApiDecisionRecord,
+  ApiExecution,
+  ApiExecutionDetail,
+  ApiLimit,
+  ApiStory,
+  ApiWhy,
+} from '../../workflows/api.ts';
+import { formatLease, gateWorkflowId } from '../../workflows/contract.ts';
+import type { Ask, TargetRef } from '../../workflows/gate/operations.ts';
+import type { WindowHeld } from '../../workflows/gate/state.ts';
+import { ApiFailure, type LimitQuery, type WhyQuery } from '../service.ts';
+import { isNotFound, type Temporal } from '../temporal.ts';
+import { decisionRecord } from './decision-record.ts';
+import { SEARCH_BUDGET_MS } from './decisions.ts';
+import type { Entry } from './gate-runs.ts';
+import type { InForce, Paused } from './in-force.ts';
+import { tellStory } from './story.ts';
+import { searchRecord, type Cursor, type Search } from './walk.ts';
+
+/** A lease's number alone, which people use for its execution. */
+const NUMBER = /^[0-9a-z]{1,6}-[0-9a-z]{1,9}$/;
+/** So many stories of a node or an alert are told. */
+const STORIES = 3;
+/** So many executions, each with its evidence. */
+const LOOKED_THROUGH = 40;
+/** So many entries of the record are told of all of them together. */
+const MAX_ENTRIES = 400;
+
+export type WhyParts = {
+  readonly temporal: Temporal;
+  readonly domain: string;
+  readonly execution: (id: string) => Promise<ApiExecutionDetail>;
+  /** The latest so many. */
+  readonly executions: (limit: number) => Promise<ApiExecution[]>;
+  readonly limits: (query: LimitQuery) => Promise<ApiLimit[]>;
+};
+
+/** One entry with what the record said of that moment. */
+export type Told = {
+  readonly entry: Entry;
+  readonly record: ApiDecisionRecord | null;
+  readonly pauses: readonly Paused[];
+  readonly windows: readonly WindowHeld[];
+};
+
+/** @throws ApiFailure 404 when the record knows nothing of it */
+export async function explainWhy(parts: WhyParts, query: WhyQuery): Promise<ApiWhy> {
+  const named = query.execution ?? (NUMBER.test(query.request ?? '') ? query.request : undefined);
+  const known = named === undefined ? null : await knownExecution(parts, named);
+  const asks = await searchRecord(parts.temporal, parts.domain, {
+    ...searchFor(query, known),
+    since: known === null ? null : Date.parse(known.started_at) - 60_000,
+    before: known === null ? null : await runAt(parts, Date.parse(known.started_at) + 60_000),
+    budgetMs: SEARCH_BUDGET_MS,
+  });
+  const groups = groupsOf(asks.found).slice(0, STORIES);
+  if (groups.length === 0 && query.alert !== undefined) {
+    const stories = await storiesByLabel(parts, query.alert);
+    if (stories.length > 0) return { stories, reaches_back_to: timeText(asks.reachesBackTo) };
+  }
+  if (groups.length === 0) throw unknown(query, asks.reachesBackTo, asks.next !== null);
+  const all = await followUp(parts, groups);
+  const stories = await Promise.all(all.map((told) => storyOf(parts, told)));
+  return { stories, reaches_back_to: timeText(asks.reachesBackTo) };
+}
+
+const timeText = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+
+/** The record names sources, and only executions carry labels: the latest of them are looked through for an alert of that name. */
+async function storiesByLabel(parts: WhyParts, alert: string): Promise<ApiStory[]> {
+  const stories: ApiStory[] = [];
+  for (const { id } of await parts.executions(LOOKED_THROUGH)) {
+    const execution = await knownExecution(parts, id);
+    if (execution?.evidence.labels['alertname'] !== alert) continue;
+    stories.push(...(await explainWhy(parts, { execution: id })).stories);
+    if (stories.length >= STORIES) break;
+  }
+  return stories;
+}
+
+type Asks = Pick<Search<Told>, 'wants' | 'limit' | 'done'>;
+
+function searchFor(query: WhyQuery, known: ApiExecutionDetail | null): Asks {
+  const matches = matcher(query, known);
+  const enough = query.node === undefined && query.alert === undefined ? 1 : STORIES;
+  return {
+    wants: (entry, held) => (entry.op.op === 'ask' && matches(entry.op, entry) ? told(entry, held) : null),
+    limit: MAX_ENTRIES,
+    // The first ask of a request that waited is older than those that follow it.
+    done: (found) => groupsOf(found).filter((group) => group.some(enough === 1 ? isFirst : isOrigin)).length >= enough,
+  };
+}
+
+const isFirst = ({ entry }: Told): boolean => entry.op.op === 'ask' && entry.op.rq === undefined;
+
+/** Not the repetition of one that is older still. */
+const isOrigin = (one: Told): boolean => isFirst(one) && one.record?.decision !== 'duplicate';
+
+function matcher(query: WhyQuery, known: ApiExecutionDetail | null): (op: Ask, entry: Entry) => boolean {
+  const { request, execution, node, alert } = query;
+  if (node !== undefined) return (op) => op.t.n === node;
+  if (alert !== undefined) return ({ ev = '' }) => ev === alert || ev.endsWith(`/${alert}`);
+  if (request !== undefined && known === null) return (op) => op.q === request || op.id === request;
+  const waits = /^pending:(.+)$/.exec(execution ?? '')?.[1];
+  if (waits !== undefined) return (op) => (op.rq ?? op.id) === `a:${waits}`;
+  const id = known?.id ?? execution ?? '';
+  const number = id.slice(id.lastIndexOf(':') + 1);
+  return (op, { answer }) => leaseOf(answer) === number && (known === null || op.w === known.workflow);
+}
+
+const leaseOf = (answer: Entry['answer']): string | null =>
+  'l' in answer ? formatLease({ epoch: answer.l[0], n: answer.l[1] }) : null;
+
+const told = (entry: Entry, held: InForce): Told => {
+  const op = entry.op as Ask;
+  return {
+    entry,
+    record: decisionRecord(entry, held),
+    pauses: held.pausesOver(op.w, op.t, entry.at),
+    windows: held.windowsOver(op.w, op.t, entry.at),
+  };
+};
+
+/** Asks of one request together, newest request first; what was a duplicate belongs to the story of what it repeated. */
+function groupsOf(found: readonly Told[]): Told[][] {
+  const groups = new Map<string, Told[]>();
+  const ofLease = new Map<string, string>();
+  for (const one of found) {
+    const op = one.entry.op as Ask;
+    const lease = leaseOf(one.entry.answer);
+    const own = op.rq ?? op.id;
+    const key = (lease === null ? undefined : ofLease.get(lease)) ?? own;
+    if (lease !== null) ofLease.set(lease, key);
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()];
+}
+
+/** What the record says from then on about the same requests and what they became; each story oldest first. */
+async function followUp(parts: WhyParts, groups: readonly Told[][]): Promise<Told[][]> {
+  const names = new Map<string, number>();
+  for (const [index, group] of groups.entries()) {
+    for (const { entry } of group) {
+      const op = entry.op as Ask;
+      names.set(op.rq ?? op.id, index);
+      const lease = leaseOf(entry.answer);
+      if (lease !== null) names.set(`lease ${lease}`, index);
+    }
+  }
+  const indexOf = ({ op }: Entry): number | undefined => {
+    if ('l' in op) return names.get(`lease ${formatLease({ epoch: op.l[0], n: op.l[1] })}`);
+    if (op.op === 'ask') return names.get(op.rq ?? op.id);
+    return 'rq' in op ? names.get(op.rq) : undefined;
+  };
+  const since = Math.min(...groups.flat().map(({ entry }) => entry.at));
+  const { found } = await searchRecord(parts.temporal, parts.domain, {
+    wants: (entry, held) => {
+      const index = indexOf(entry);
+      if (index === undefined) return null;
+      return {
+        index,
+        what: entry.op.op === 'ask' ? told(entry, held) : { entry, record: null, pauses: [], windows: [] },
+      };
+    },
+    limit: MAX_ENTRIES,
+    since,
+    before: null,
+    budgetMs: SEARCH_BUDGET_MS,
+  });
+  return groups.map((group, index) => {
+    const later = found.filter((one) => one.index === index).map(({ what }) => what);
+    const seen = new Set(later.map(({ entry }) => placeOf(entry)));
+    return [...later, ...group.filter(({ entry }) => !seen.has(placeOf(entry)))].toSorted(
+      (a, b) => a.entry.at - b.entry.at || a.entry.event - b.entry.event || a.entry.index - b.entry.index,
+    );
+  });
+}
+
+const placeOf = ({ run, event, index }: Entry): string => `${run} ${event} ${index}`;
+
+async function storyOf(parts: WhyParts, entries: readonly Told[]): Promise<ApiStory> {
+  const records = entries.flatMap(({ record }) => (record === null ? [] : [record]));
+  const last = records.findLast(({ decision }) => decision !== 'duplicate') ?? records.at(-1);
+  const ask = entries.find(({ entry }) => entry.op.op === 'ask')?.entry.op as Ask;
+  const id = records.findLast((record) => record.execution !== null)?.execution ?? null;
+  const execution = id === null ? null : await knownExecution(parts, id);
+  const decision = last?.decision ?? 'pending';
+  const stands = decision === 'refused' || decision === 'pending';
+  return {
+    request: ask.q ?? '',
+    workflow: ask.w,
+    target: ask.t.n ?? ask.t.y ?? ask.t.c ?? '',
+    caller: ask.by ?? execution?.caller ?? '',
+    decision,
+    execution: id,
+    outcome: execution?.outcome ?? null,
+    lines: tellStory(entries, execution),
+    in_the_way: stands ? await inTheWay(parts, ask.w, ask.t) : [],
+  };
+}
+
+/** Limits without room; what cannot be known now is left out: the story is about what was. */
+async function inTheWay(parts: WhyParts, workflow: string, { k, n, y, c }: TargetRef): Promise<ApiLimit[]> {
+  const query: LimitQuery =
+    k === 'n'
+      ? { workflow, node: n }
+      : k === 'y'
+        ? { workflow, node_type: y, datacenter: c }
+        : { workflow, datacenter: c };
+  const limits = await parts.limits(query).catch((error: unknown) => {
+    if (error instanceof ApiFailure) return [];
+    throw error;
+  });
+  return limits.filter(({ free }) => free <= 0);
+}
+
+/** Null when Temporal does not keep it any more, or it never was. */
+async function knownExecution(parts: WhyParts, id: string): Promise<ApiExecutionDetail | null> {
+  if (id.startsWith('pending:')) return null;
+  try {
+    return await parts.execution(id);
+  } catch (error) {
+    if (isNotFound(error) || (error instanceof ApiFailure && error.status === 404)) return null;
+    throw error;
+  }
+}
+
+/** The run of the gate that was open then, so that nothing newer is read; null: the latest. */
+async function runAt({ temporal, domain }: WhyParts, time: number): Promise<Cursor | null> {
+  if (time > Date.now()) return null;
+  const query = `WorkflowId = '${gateWorkflowId(domain)}' AND StartTime <= '${new Date(time).toISOString()}'`;
+  return temporal.call('list the runs of the gate', async () => {
+    for await (const { runId } of temporal.control.workflow.list({ query, pageSize: 1 }))
+      return { run: runId, event: null, index: 0 };
+    return null;
+  });
+}
+
+function unknown(query: WhyQuery, reaches: number | null, more: boolean): ApiFailure {
+  const [what = '', value = ''] = Object.entries(query).find(([, given]) => given !== undefined) ?? [];
+  const far = reaches === null ? '' : `; the record reaches back to ${new Date(reaches).toISOString()}`;
+  const cut = more ? '; the record is long, and its older part was not looked at: fettle decisions --all' : far;
+  const message = `the record knows of no ${what} ${JSON.stringify(value.slice(0, 120))}${cut}`;
+  return new ApiFailure(404, 'not_in_record', message);
+}
