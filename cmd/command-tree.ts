@@ -3,6 +3,7 @@ import { EXIT } from './exit-code.ts';
 import { type Dispatch, FettleCommand } from './fettle-command.ts';
 import { addOperatorCommands } from './operator-commands.ts';
 import { addPeopleCommands } from './people-commands.ts';
+import { addRecordCommands } from './record-commands.ts';
 import { addRoleCommands } from './role-commands.ts';
 import { addStopCommands } from './stop-commands.ts';
 import { VERSION } from './version.ts';
@@ -48,6 +49,7 @@ export function buildProgram(dispatch: Dispatch, output: TreeOutput): FettleComm
     .example('fettle doctor', 'when something does not work');
   addPeopleCommands(program, dispatch);
   addStopCommands(program, dispatch);
+  addRecordCommands(program, dispatch);
   addOperatorCommands(program, dispatch);
   addRoleCommands(program, dispatch);
   catchExits(program);

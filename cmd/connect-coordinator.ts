@@ -65,6 +65,8 @@ function explained(client: CoordinatorClient, presented: Presented, signal: Abor
     addWindow: (wish) => call(client.addWindow(wish, { signal })),
     removeWindow: (name, reason) => call(client.removeWindow(name, reason, { signal })),
     limits: (query) => call(client.limits(query, { signal })),
+    decisions: (query) => call(client.decisions(query, { signal })),
+    why: (query) => call(client.why(query, { signal })),
     nodes: () => call(client.nodes({ signal })),
     workflows: () => call(client.workflows({ signal })),
     status: () => call(client.status({ signal })),

@@ -2,6 +2,7 @@ import type {
   ApiApproval,
   ApiApproved,
   ApiDecision,
+  ApiDecisions,
   ApiEvent,
   ApiExecution,
   ApiExecutionDetail,
@@ -15,11 +16,12 @@ import type {
   ApiResumed,
   ApiResumeRequest,
   ApiStatus,
+  ApiWhy,
   ApiWindow,
   ApiWindowRequest,
   ApiWorkflow,
 } from '../workflows/api.ts';
-import type { LimitQuery } from '../identity/coordinator-client.ts';
+import type { DecisionQuery, LimitQuery, WhyQuery } from '../identity/coordinator-client.ts';
 
 export type ExecutionQuery = {
   readonly workflow?: string | undefined;
@@ -52,6 +54,8 @@ export type CoordinatorApi = {
   readonly addWindow: (wish: ApiWindowRequest) => Promise<ApiWindow>;
   readonly removeWindow: (name: string, reason: string) => Promise<ApiWindow>;
   readonly limits: (query: LimitQuery) => Promise<ApiLimit[]>;
+  readonly decisions: (query: DecisionQuery) => Promise<ApiDecisions>;
+  readonly why: (query: WhyQuery) => Promise<ApiWhy>;
   readonly nodes: () => Promise<ApiNode[]>;
   readonly workflows: () => Promise<ApiWorkflow[]>;
   readonly status: () => Promise<ApiStatus>;
