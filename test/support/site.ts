@@ -43,6 +43,8 @@ export type SiteOptions = {
   readonly allow?: string;
   /** Further blocks of the coordinator's file. */
   readonly coordinator?: string;
+  /** Who may do what `oncall` may, beside him. */
+  readonly people?: readonly string[];
   readonly logLevel?: string;
   /** Where a role finds Temporal when that is not Temporal's own address: a proxy in between, say. */
   readonly through?: (role: string, temporal: string) => Promise<string>;
@@ -261,6 +263,9 @@ identity {
 
 function coordinatorText(parts: Parts & { name: string; listen: number; svid: TestSvid }): string {
   const { dir, options, pki } = parts;
+  const people = JSON.stringify(
+    ['oncall', ...(options.people ?? [])].map((name) => `spiffe://${TRUST_DOMAIN}/person/${name}`),
+  );
   const source = options.prometheus ? `source "prometheus" "main" {\n  url = ${quote(options.prometheus)}\n}\n` : '';
   return `name          = ${quote(parts.name)}
 domain        = "main"
@@ -279,13 +284,13 @@ server_config {
     name           = "people"
     method         = "GET"
     route_patterns = ["/*"]
-    uris           = ["spiffe://${TRUST_DOMAIN}/person/oncall"]
+    uris           = ${people}
   }
   route_rule {
     name           = "people_act"
     method         = "POST"
     route_patterns = ["/*"]
-    uris           = ["spiffe://${TRUST_DOMAIN}/person/oncall"]
+    uris           = ${people}
   }
   route_rule {
     name           = "triggers"
