@@ -45,7 +45,11 @@ export function createAdmission(options: AdmissionOptions): Admission {
         evidenceUntil: checked.evidence.validUntil,
         ...(checked.waitUntil === null ? {} : { waitUntil: checked.waitUntil }),
       });
-      const decision = await follow(options, asked, await decide(options, ask, asked.plan.definition));
+      const decision = await follow(
+        options,
+        { asked, waitUntil: checked.waitUntil },
+        await decide(options, ask, asked.plan.definition),
+      );
       audit(options, asked, decision);
       return decision;
     },
@@ -71,8 +75,12 @@ const askedOf = ({ domain }: AdmissionOptions, checked: CheckedRequest): Asked =
   dryRun: checked.body.dry_run === true,
 });
 
+/** `waitUntil`: how long the caller would wait for limits; null: not at all. */
+type Wish = { readonly asked: Asked; readonly waitUntil: number | null };
+
 /** Turns the gate's answer into the caller's; what is due is started before it is told. */
-async function follow(options: AdmissionOptions, asked: Asked, answer: Answer): Promise<ApiDecision> {
+async function follow(options: AdmissionOptions, wish: Wish, answer: Answer): Promise<ApiDecision> {
+  const { asked } = wish;
   const request_id = asked.request;
   switch (answer.a) {
     case 'admitted':
@@ -87,7 +95,7 @@ async function follow(options: AdmissionOptions, asked: Asked, answer: Answer): 
       return { decision: 'duplicate', request_id, execution };
     }
     case 'pending':
-      return { decision: 'pending', request_id, ...(await waits(options, asked, answer)) };
+      return { decision: 'pending', request_id, ...(await waits(options, wish, answer)) };
     case 'shadow': {
       const reasons = (answer.r ?? []).map((reason) => toApiReason(reason, Date.now()));
       const would = answer.r === undefined ? 'admitted' : 'refused';
@@ -106,13 +114,13 @@ async function follow(options: AdmissionOptions, asked: Asked, answer: Answer): 
 /** The workflow that asks again is there before the caller hears of it: told again, the gate's answer is the same. */
 async function waits(
   options: AdmissionOptions,
-  asked: Asked,
+  { asked, waitUntil }: Wish,
   answer: Extract<Answer, { a: 'pending' }>,
 ): Promise<ReturnType<typeof toApiPending>> {
   if (answer.same !== true) {
     const wait = { askAgain: answer.ra, until: answer.u };
     try {
-      await options.pending.start({ request: { ...asked, rq: answer.rq }, asked: 0, wait });
+      await options.pending.start({ request: { ...asked, rq: answer.rq, waitUntil }, asked: 0, wait });
     } catch (error) {
       options.log.error(
         { error, pending: pendingOf(answer.rq) },

@@ -23,8 +23,12 @@ export type Asked = {
   readonly dryRun: boolean;
 };
 
-/** `rq`: id of the first ask, the gate's name of what waits. */
-export type PendingRequest = Asked & { readonly rq: string };
+export type PendingRequest = Asked & {
+  /** Id of the first ask: the gate's name of what waits. */
+  readonly rq: string;
+  /** So long whoever asked wants to wait for limits; null: he did not say. */
+  readonly waitUntil: number | null;
+};
 
 export type PendingInput = {
   readonly request: PendingRequest;

@@ -41,7 +41,8 @@ async function askAgain(options: AskAgainOptions, input: AskAgainInput): Promise
     id: `a:${keyOf(input.rq)}/${input.n}`,
     at: input.at,
     evidenceUntil: evidenceWhileWaiting(input.wish, input.evidence, input.at),
-    waitUntil: input.until,
+    // Whoever got his yes waits for limits as long as he might have waited for it, or as he said.
+    waitUntil: Math.max(input.until, input.waitUntil ?? 0),
     rq: input.rq,
   });
   const result = await follow(options, input, await decide(options, ask, definition));

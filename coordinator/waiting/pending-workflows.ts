@@ -1,12 +1,13 @@
 /** The workflows that wait, on Temporal: started once for each request, called, cancelled, and asked what became of them. */
 import { randomUUID } from 'node:crypto';
-import { defineSearchAttributeKey } from '@temporalio/common';
+import { defaultPayloadConverter, defineSearchAttributeKey } from '@temporalio/common';
 import { QUEUES, type SearchAttribute } from '../../workflows/contract.ts';
 import {
   LOOK_SIGNAL,
   PENDING_TYPE,
   type PendingInput,
   type PendingOutcome,
+  type PendingRequest,
   type PendingResult,
 } from '../../workflows/pending-request.ts';
 import { attributesOf } from '../start-execution.ts';
@@ -18,6 +19,8 @@ export type PendingWorkflows = {
   readonly start: (input: PendingInput) => Promise<void>;
   /** Null: there never was one, or it is too long ago. */
   readonly read: (pending: string) => Promise<PendingFacts | null>;
+  /** What was asked; null: it cannot be read any more. */
+  readonly asked: (pending: string) => Promise<PendingRequest | null>;
   /** Has it look again now; one that has ended hears nothing. */
   readonly call: (pending: string) => Promise<void>;
   readonly cancel: (pending: string, reason: string) => Promise<void>;
@@ -38,6 +41,7 @@ export function pendingWorkflows(temporal: Temporal): PendingWorkflows {
   return {
     start: (input) => start(temporal, input),
     read: (pending) => read(temporal, pending),
+    asked: (pending) => readAsked(temporal, pending),
     call: (pending) =>
       unlessEnded(() => temporal.call('call a request that waits', () => handle(pending).signal(LOOK_SIGNAL))),
     cancel: (pending, reason) =>
@@ -95,6 +99,23 @@ async function read(temporal: Temporal, pending: string): Promise<PendingFacts |
       const result = open ? null : status.name === 'COMPLETED' ? await handle.result() : unsaid;
       return { open, workflow: attribute('FettleWorkflow') ?? '', nodeType: attribute('FettleNodeType'), result };
     });
+  } catch (error) {
+    if (isNotFound(error)) return null;
+    throw error;
+  }
+}
+
+async function readAsked(temporal: Temporal, pending: string): Promise<PendingRequest | null> {
+  try {
+    const { history } = await temporal.call('read what waits', () =>
+      temporal.connection.workflowService.getWorkflowExecutionHistory({
+        namespace: temporal.control.options.namespace,
+        execution: { workflowId: pending },
+        maximumPageSize: 1,
+      }),
+    );
+    const [payload] = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+    return payload ? defaultPayloadConverter.fromPayload<PendingInput>(payload).request : null;
   } catch (error) {
     if (isNotFound(error)) return null;
     throw error;

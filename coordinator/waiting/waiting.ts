@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { AccessConfig, Verb } from '../../config/coordinator.ts';
-import type { ApiApproved } from '../../workflows/api.ts';
+import type { ApiApproved, ApiPendingDetail } from '../../workflows/api.ts';
 import type { Answer, WaitingSummary } from '../../workflows/gate/operations.ts';
 import { callerText, mayDo } from '../access.ts';
 import { callerRef } from '../caller-ref.ts';
@@ -38,7 +38,10 @@ export function createWaiting(options: WaitingOptions): WaitingRequests {
       const waiting = (await allWaiting(options)).toSorted((a, b) => a.since - b.since);
       return waiting.map((one) => toApiPendingRequest(one, Date.now()));
     },
-    get: async (id) => stateOf(id, await factsOf(options, id)),
+    get: async (id) => {
+      const facts = await factsOf(options, id);
+      return { ...stateOf(id, facts), asked: facts.open ? await askedOf(options, id) : null };
+    },
     approve: (caller, id, approval) => approve(options, caller, id, approval),
     deny: (caller, id, reason) => deny(options, caller, id, reason),
     cancel: (caller, id, reason) => cancel(options, caller, id, reason),
@@ -145,6 +148,13 @@ async function factsOf({ pending }: WaitingOptions, id: string): Promise<Pending
     );
   }
   return facts;
+}
+
+/** What whoever says yes must see. */
+async function askedOf({ pending }: WaitingOptions, id: string): Promise<ApiPendingDetail['asked']> {
+  const request = await pending.asked(id).catch((error: unknown) => Promise.reject(noDecision(error)));
+  if (request === null) return null;
+  return { args: { ...request.plan.args }, reason: request.reason, evidence: request.evidence.summary };
 }
 
 async function waitingUnder(options: WaitingOptions, id: string, facts: PendingFacts): Promise<WaitingSummary> {
