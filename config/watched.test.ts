@@ -164,7 +164,12 @@ test('follows what its files name beside them, bad or absent, and reads nothing 
   const event = (day: string): string =>
     `BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:${day}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n`;
   await writeFile(file, rest + window(calendar));
-  await writeFile(calendar, event('20261224'));
+  /** Whole at once, as editors and downloads that are careful do. */
+  const put = async (day: string): Promise<void> => {
+    await writeFile(`${calendar}.new`, event(day));
+    await rename(`${calendar}.new`, calendar);
+  };
+  await put('20261224');
   const told: string[] = [];
   let tell = Promise.withResolvers<void>();
   const say = (what: string): void => {
@@ -195,8 +200,8 @@ test('follows what its files name beside them, bad or absent, and reads nothing 
     await next;
     return told.at(-1);
   };
-  assert.equal(await after(() => writeFile(calendar, event('20261231'))), 'changed');
+  assert.equal(await after(() => put('20261231')), 'changed');
   assert.match((await after(() => rm(calendar))) ?? '', /there is no such file or folder/);
-  assert.equal(await after(() => writeFile(calendar, event('20270101'))), 'changed');
+  assert.equal(await after(() => put('20270101')), 'changed');
   assert.equal(readings, 1 + told.length);
 });
