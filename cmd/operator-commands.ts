@@ -43,8 +43,13 @@ function addValidate(program: FettleCommand, dispatch: Dispatch): void {
         FILE_KINDS,
       ),
     )
+    .option(
+      '--limits',
+      'also show what would hold: modes and limits of each workflow, and when windows are closed next',
+    )
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
     .example('fettle validate /etc/fettle', 'every file of a directory')
+    .example('fettle validate --limits /etc/fettle', 'before rolling out a change')
     .example('fettle validate -o json workflows.d/restart-service.hcl', 'one file, for an editor or CI')
     .action((paths: string[], flags: ValidateFlags) =>
       dispatch(async (io) => (await import('./validate.ts')).validate(io, paths, flags)),

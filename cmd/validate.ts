@@ -6,17 +6,24 @@ import { type Io, note, say } from './io.ts';
 import { KNOWN } from './known.ts';
 import { printDocument } from './list-output.ts';
 import { printable } from './printable.ts';
+import { showStanding, standingJson } from './validate-limits.ts';
 
-export type ValidateFlags = { readonly kind?: Kind; readonly output: 'table' | 'json' };
+export type ValidateFlags = { readonly kind?: Kind; readonly limits?: true; readonly output: 'table' | 'json' };
 
 /** `fettle validate FILE|DIR...`: problems on standard output, so that they can be piped; 0 or 3. */
 export async function validate(io: Io, paths: readonly string[], flags: ValidateFlags): Promise<ExitCode> {
-  const { files, problems } = await validateFiles(paths, { kind: flags.kind, known: KNOWN });
+  const { files, problems, found } = await validateFiles(paths, { kind: flags.kind, known: KNOWN });
   const errors = problems.filter((problem) => problem.severity === 'error').length;
   if (flags.output === 'json') {
-    printDocument(io, { valid: errors === 0, files, problems: problems.map(problemJson) });
+    printDocument(io, {
+      valid: errors === 0,
+      files,
+      problems: problems.map(problemJson),
+      ...(flags.limits === true ? standingJson(found, io.now()) : {}),
+    });
   } else {
     for (const problem of problems) say(io, printable(formatProblem(problem)));
+    if (flags.limits === true) showStanding(io, found, io.now());
     note(io, summary(files.length, errors, problems.length - errors));
   }
   return errors === 0 ? EXIT.ok : EXIT.invalidConfig;

@@ -165,12 +165,29 @@ export const coordinatorFile = block({
 
 const LOOPBACK = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|::1)$/;
 
-/** Checks what a schema cannot, reads the calendars, and gives the whole configuration when nothing is missing or wrong. */
-export async function coordinatorOf(
+/** What holds across workflows; it may stand in a file of its own. */
+export type Standing = Pick<CoordinatorConfig, 'limits' | 'windows'>;
+
+/** Reads the calendars that windows name. Null when anything is wrong with it. */
+export async function standingOf(
+  section: Section<typeof coordinatorFile>,
+  options: ReadOptions,
+  known: Known,
+): Promise<Standing | null> {
+  // A running coordinator that has no inventory gets none by reading its files again.
+  const hasInventory = known.hasInventory !== false && section.given.has('inventory');
+  const limits = fleetLimitsOf(section.blocks.limit, options, { ...known, hasInventory });
+  const reading = section.blocks.window.map((window) => windowOf(window, options.problems));
+  const windows = everyOne(await Promise.all(reading));
+  return limits === null || windows === null ? null : { limits, windows };
+}
+
+/** Checks what a schema cannot, and gives the whole configuration when nothing is missing or wrong. */
+export function coordinatorOf(
   section: Section<typeof coordinatorFile>,
   { problems, complete }: ReadOptions,
-  known: Known = {},
-): Promise<CoordinatorConfig | null> {
+  standing: Standing | null,
+): CoordinatorConfig | null {
   const { blocks } = section;
   const [server] = blocks.server_config;
   const access = accessOf(section, problems);
@@ -178,10 +195,6 @@ export async function coordinatorOf(
   const notify = everyOne(blocks.notify.map(notifyOf));
   const temporal = temporalOf(blocks.temporal[0], problems);
   const identity = identityOf(blocks.identity[0]);
-  // A running coordinator that has none gets none by reading its files again.
-  const hasInventory = known.hasInventory !== false && section.given.has('inventory');
-  const limits = fleetLimitsOf(blocks.limit, { problems, complete }, { ...known, hasInventory });
-  const windows = everyOne(await Promise.all(blocks.window.map((window) => windowOf(window, problems))));
   const listen = server === undefined ? null : listenOf(server, problems);
   if (complete && server?.values?.enable_tls === true && blocks.identity.length === 0)
     problems.error(
@@ -192,7 +205,7 @@ export async function coordinatorOf(
   const enableTls = server?.values?.enable_tls;
   if (section.values === null || access === null || sources === null || notify === null || temporal === null)
     return null;
-  if (limits === null || windows === null || blocks.audit[0]?.values === null) return null;
+  if (standing === null || blocks.audit[0]?.values === null) return null;
   if (listen === null || enableTls === undefined || (identity === null && (enableTls || blocks.identity.length > 0)))
     return null;
   const {
@@ -214,8 +227,7 @@ export async function coordinatorOf(
     temporal,
     sources,
     notify,
-    limits,
-    windows,
+    ...standing,
     audit: blocks.audit[0]?.values ?? null,
   };
 }

@@ -2,7 +2,7 @@
 import { agentFile, agentOf, type AgentConfig, type CommandDefinition } from './agent.ts';
 import { clientFile, clientOf, type ClientProfile } from './client.ts';
 import { commandsFile, commandsOf } from './commands.ts';
-import { coordinatorFile, coordinatorOf, type CoordinatorConfig } from './coordinator.ts';
+import { coordinatorFile, coordinatorOf, standingOf, type CoordinatorConfig } from './coordinator.ts';
 import { beginning, decodeFile, listHclFiles, mergeBodies, baseName, type DecodedFile } from './files.ts';
 import { inventoryFile, inventoryOf, type InventoryNode } from './inventory.ts';
 import type { Known } from './known.ts';
@@ -40,9 +40,9 @@ export function configOf<T>(loaded: Loaded<T>): T {
 /** Its files are those of the configuration and the calendars that they name. */
 export async function loadCoordinator(paths: readonly string[], known: Known = {}): Promise<Loaded<CoordinatorConfig>> {
   const calendars: string[] = [];
-  const loaded = await loadMerged(paths, coordinatorFile, (section, options) => {
+  const loaded = await loadMerged(paths, coordinatorFile, async (section, options) => {
     calendars.push(...section.blocks.window.flatMap(({ readable }) => readable.calendar ?? []));
-    return coordinatorOf(section, options, known);
+    return coordinatorOf(section, options, await standingOf(section, options, known));
   });
   return { ...loaded, files: [...loaded.files, ...new Set(calendars)] };
 }

@@ -23,11 +23,11 @@ test('every example of the reference loads as the kind it is an example of', asy
   for (const kind of KINDS) {
     const file = join(folder, `${kind}.hcl`);
     await writeFile(file, EXAMPLES[kind]);
-    const recognised = await validateFiles([file]);
+    const { problems, files } = await validateFiles([file]);
     assert.deepEqual(
-      recognised,
+      { problems, files },
       { problems: [], files: [{ file, kind }] },
-      recognised.problems.map(formatProblem).join('\n'),
+      problems.map(formatProblem).join('\n'),
     );
   }
 });

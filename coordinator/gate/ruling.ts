@@ -82,7 +82,7 @@ const isChanging = (definition: WorkflowDefinition): boolean =>
   definition.steps.length === 0 || stepsOf(definition).some((step) => ACTIONS[step.action]?.changing !== false);
 
 /** Whether a fleet-wide limit counts this workflow. One in TypeScript may take any action. */
-function covers(limit: Pick<FleetLimit, 'workflows' | 'actions'>, definition: WorkflowDefinition): boolean {
+export function covers(limit: Pick<FleetLimit, 'workflows' | 'actions'>, definition: WorkflowDefinition): boolean {
   if (limit.workflows.includes('*') || limit.workflows.includes(definition.name)) return true;
   if (limit.actions.length === 0) return limit.workflows.length === 0 && isChanging(definition);
   return definition.steps.length === 0 || stepsOf(definition).some(({ action }) => limit.actions.includes(action));

@@ -8,6 +8,10 @@ constraint {
   value  = 2
   period = "1h"
 }
+constraint {                          # twice in a row without success on a node: a person has to look
+  kind  = "maxIneffective"
+  value = 2
+}
 
 input "unit" {
   type        = "string"

@@ -13,6 +13,10 @@ constraint {                          # three a day in the whole fleet: more is 
   period    = "24h"
   is_global = true
 }
+constraint {                          # twice in a row without success on a node: a person has to look
+  kind  = "maxIneffective"
+  value = 2
+}
 
 input "unit" {
   type        = "string"
