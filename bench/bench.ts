@@ -6,12 +6,14 @@ import { gateBench } from './gate.ts';
 import { machine } from './machine.ts';
 import { pathBench } from './path.ts';
 import { reducerBench } from './reducer.ts';
+import { stormBench } from './storm.ts';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   path: pathBench,
   'agent-idle': agentIdleBench,
   reducer: reducerBench,
   gate: gateBench,
+  storm: stormBench,
 };
 
 const HELP = `Measures Fettle on this machine. Usage: npm run bench -- NAME [--json] [--quick]
@@ -20,6 +22,7 @@ const HELP = `Measures Fettle on this machine. Usage: npm run bench -- NAME [--j
   agent-idle  memory, CPU and start of an idle connected agent, beside an empty Node process (about 2 minutes)
   reducer     decisions per second of the gate's reducer, its snapshot, the replay of its history (about 1 minute)
   gate        admissions per second through one gate, beside single Updates and a check by Visibility (about 4 minutes)
+  storm       a thousand nodes' alerts at once against a health floor of 5 % (about 1 minute)
 
   --json      the last line of output is one JSON document
   --quick     few samples: whether it works, not how fast it is

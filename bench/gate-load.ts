@@ -44,7 +44,6 @@ export const askFor = (node: string, w = WORKFLOW): Ask => {
   };
 };
 
-/** The lease stands in the id: the checker reads it there. */
 export const giveBack = (l: readonly [number, number]): Operation => ({
   op: 'release',
   id: `r:${l.join('-')}`,

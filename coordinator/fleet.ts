@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { InventoryNode } from '../config/inventory.ts';
-import { nodeQueue, type NodePlace } from '../workflows/contract.ts';
+import { agentIdentity, nodeQueue, type NodePlace } from '../workflows/contract.ts';
 import type { Temporal } from './temporal.ts';
 import { timeOf } from './timestamp.ts';
 
@@ -13,6 +13,8 @@ const ALIVE_MS = 75_000;
 const REFRESH_MS = 2_000;
 /** A view older than this is not served while a newer one is fetched. */
 const STALE_MS = 10_000;
+/** Who is alive is judged again so often. */
+const MERGED_MS = 1_000;
 /** So many silent nodes are asked about for one census. */
 const CENSUS_MAX = 200;
 /** A node's queue seen polled is not asked about again for so long. */
@@ -76,16 +78,23 @@ export function watchFleet(options: {
     fetched = Date.now();
     refreshing = null;
   };
+  let last = { inventory, beats, at: 0, nodes: new Map<string, FleetNode[]>() };
+  /** A storm asks for the view a thousand times a second. */
+  const merged = (): ReadonlyMap<string, readonly FleetNode[]> => {
+    const now = Date.now();
+    if (last.inventory !== inventory || last.beats !== beats || now - last.at > MERGED_MS)
+      last = { inventory, beats, at: now, nodes: merge(inventory, beats) };
+    return last.nodes;
+  };
   const view = async (): Promise<FleetView> => {
     const age = Date.now() - fetched;
     if (age > REFRESH_MS) refreshing ??= refresh();
     if (age > STALE_MS) await refreshing;
-    const nodes = merge(inventory, beats);
+    const nodes = merged();
     const young = inventory.length === 0 && beats.size === 0 && Date.now() - started < ALIVE_MS;
     return { state: !reachable ? 'unreachable' : young ? 'warming_up' : 'ready', nodes };
   };
-  const queuePolled = async (name: string): Promise<boolean> => {
-    if (Date.now() - (polled.get(name) ?? 0) < POLLED_MS) return true;
+  const askWhoPolls = async (name: string): Promise<boolean> => {
     const answer = await temporal.call('ask who polls a queue', () =>
       temporal.connection.workflowService.describeTaskQueue({
         namespace: agentsNamespace,
@@ -94,10 +103,18 @@ export function watchFleet(options: {
         taskQueueType: ACTIVITY_QUEUE,
       }),
     );
-    const last = Math.max(0, ...(answer.pollers ?? []).map((poller) => timeOf(poller.lastAccessTime)));
-    const fresh = Date.now() - last < ALIVE_MS;
+    const latest = Math.max(0, ...(answer.pollers ?? []).map((poller) => timeOf(poller.lastAccessTime)));
+    const fresh = Date.now() - latest < ALIVE_MS;
     if (fresh) polled.set(name, Date.now());
     return fresh;
+  };
+  /** Who asks while somebody else does shares the answer. */
+  const asking = new Map<string, Promise<boolean>>();
+  const queuePolled = async (name: string): Promise<boolean> => {
+    if (Date.now() - (polled.get(name) ?? 0) < POLLED_MS) return true;
+    const shared = asking.get(name) ?? askWhoPolls(name).finally(() => asking.delete(name));
+    asking.set(name, shared);
+    return shared;
   };
   const isPolled = (place: NodePlace): Promise<boolean> => queuePolled(nodeQueue(place.datacenter, place.node));
   const silence = new Map<string, Silence>();
@@ -192,11 +209,7 @@ function merge(
   const alive = (at: number | null): boolean => at !== null && Date.now() - at < ALIVE_MS;
   const listed = new Set(inventory.map((entry) => entry.node));
   for (const { node, nodeType, datacenter, labels } of inventory) {
-    let lastSeen: number | null = null;
-    for (const { place, at } of beats.values()) {
-      if (place.node === node && place.nodeType === nodeType && place.datacenter === datacenter)
-        lastSeen = Math.max(lastSeen ?? 0, at);
-    }
+    const lastSeen = beats.get(agentIdentity({ node, nodeType, datacenter }))?.at ?? null;
     nodes.set(node, [{ node, nodeType, datacenter, labels, inInventory: true, lastSeen, alive: alive(lastSeen) }]);
   }
   for (const { place, at } of beats.values()) {

@@ -13,7 +13,7 @@ export type JournalEntry = {
   readonly workflow: string;
   readonly node: string | null;
   readonly answer: string;
-  /** `epoch-n` of what was admitted, or was already. */
+  /** `epoch-n` of what was admitted, or was already, or what the operation was about. */
   readonly lease: string | null;
   /** It was answered before; nothing was decided. */
   readonly known: boolean;
@@ -55,8 +55,15 @@ function answered(events: Events): JournalEntry[] {
   return journal;
 }
 
-type Asked = { readonly op: string; readonly id: string; readonly w?: string; readonly t?: { readonly n?: string } };
-type Answered = { readonly a: string; readonly l?: readonly [number, number]; readonly known?: boolean };
+type Lease = readonly [number, number];
+type Asked = {
+  readonly op: string;
+  readonly id: string;
+  readonly w?: string;
+  readonly t?: { readonly n?: string };
+  readonly l?: Lease;
+};
+type Answered = { readonly a: string; readonly l?: Lease; readonly known?: boolean };
 
 function entryOf(asked: Asked | undefined, answer: Answered, at: number): JournalEntry {
   if (asked === undefined) throw new Error('an answer without its question');
@@ -67,7 +74,7 @@ function entryOf(asked: Asked | undefined, answer: Answered, at: number): Journa
     workflow: asked.w ?? '',
     node: asked.t?.n ?? null,
     answer: answer.a,
-    lease: answer.l === undefined ? null : answer.l.join('-'),
+    lease: (answer.l ?? asked.l)?.join('-') ?? null,
     known: answer.known === true,
   };
 }

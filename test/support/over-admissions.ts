@@ -1,7 +1,7 @@
 /**
  * Counts, from the gate's history alone, how often a limit held one more than it allows. It knows nothing of the gate's code: it reads who was
- * admitted and what was given back, in the order in which the server recorded it. For loads whose leases never get a permit, so that a start is
- * given back with its lease, and whose releases are called `r:EPOCH-N`.
+ * admitted and what was given back, in the order in which the server recorded it. For limits on what is held; also for those on starts where no lease
+ * ever gets a permit, so that a start is given back with its lease.
  */
 import type { Client } from '@temporalio/client';
 import { readJournal } from './gate-journal.ts';
@@ -39,7 +39,7 @@ export async function countOverAdmissions(
       most = Math.max(most, held);
       if (held > limits.global || (open.get(node) ?? 0) > limits.perNode) overAdmissions += 1;
     }
-    const ended = op === 'release' ? id.slice('r:'.length) : '';
+    const ended = op === 'release' || op === 'free' ? (lease ?? '') : '';
     const was = nodeOf.get(ended);
     if (was === undefined) continue;
     nodeOf.delete(ended);

@@ -31,6 +31,8 @@ export type SiteNode = {
 
 export type SiteOptions = {
   readonly nodes: readonly SiteNode[];
+  /** Further nodes of the inventory, without an agent. */
+  readonly listed?: readonly SiteNode[];
   /** Workflow files by name, without `.hcl`. */
   readonly workflows: Readonly<Record<string, string>>;
   /** Content of `triggers.d/triggers.hcl`; null = no trigger daemon. */
@@ -98,7 +100,7 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
     await writeFile(place(`workflows.d/${name}.hcl`), text);
   await writeFile(place('triggers.d/triggers.hcl'), options.triggers ?? '');
   await writeFile(place('actions.d/actions.hcl'), options.actions ?? '');
-  await writeFile(place('inventory.hcl'), inventoryText(options.nodes));
+  await writeFile(place('inventory.hcl'), inventoryText([...options.nodes, ...(options.listed ?? [])]));
 
   const run = (role: string, name: string, file: string): RunningProcess =>
     owned.use(
