@@ -61,17 +61,18 @@ export const adoptGate = (io: Io, flags: GateChangeFlags & { readonly anew?: boo
     return EXIT.ok;
   });
 
-const ANEW = 'the same command with --anew, once nothing runs any more';
+const REPLACED = 'any coordinator that runs replaces it within seconds by one that knows what it knew';
+const ANEW =
+  'fettle status; only where its history is gone for good, and once nothing runs any more: the same command with --anew';
 
 async function checkAdoptable(io: Io, gate: GateClient, temporal: Temporal, domain: string): Promise<void> {
   const refuse = (why: string, next: string): never => {
     throw new CommandError(EXIT.refused, `the gate of domain ${domain} ${why}`, next);
   };
-  if (!(await gateRuns(temporal, domain))) return refuse(`has ended; a new one begins with empty counts`, ANEW);
+  if (!(await gateRuns(temporal, domain))) return refuse(`has ended; ${REPLACED}`, ANEW);
   const { quarantine } = await gate.summary();
   if (quarantine === null) return refuse('decides; there is nothing to adopt', 'fettle status');
-  if (quarantine.startsWith(RESET))
-    return refuse('was reset, so its history contradicts itself; it cannot be adopted', ANEW);
+  if (quarantine.startsWith(RESET)) return refuse(`was reset; ${REPLACED}`, ANEW);
   say(io, `It was quarantined: ${quarantine}`);
 }
 

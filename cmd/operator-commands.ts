@@ -118,12 +118,13 @@ function addGate(program: FettleCommand, dispatch: Dispatch): void {
     .command('adopt')
     .summary('let a quarantined gate decide again')
     .description(
-      'A gate that was reset, restored or lost its memory decides nothing until a person has looked and adopts it. It then\n' +
-        'numbers its leases above all that coordinators have seen.',
+      'A gate that knows less than coordinators have seen (restored from a backup, its history deleted) decides nothing\n' +
+        'until a person has looked and adopts it. It then numbers its leases above all that coordinators have seen.\n' +
+        'One that was terminated or reset is replaced by the coordinators themselves.',
     )
     .requiredOption(...CONFIG)
     .requiredOption(...REASON)
-    .option('--anew', 'put a new gate in its place, with empty counts: for one that has ended or was reset')
+    .option('--anew', 'put a new gate in its place, with empty counts: where its history is gone for good')
     .example(
       'fettle gate adopt --config /etc/fettle/coordinator.hcl --reason "restored from backup"',
       'after a restore',
