@@ -21,7 +21,7 @@ import type { Problems } from './problems.ts';
 import { block, many, needed, one, optional, required, withDefault, type ReadOptions, type Section } from './schema.ts';
 import { path, webhookUrl } from './value-addresses.ts';
 import { name, trustDomain, word } from './value-names.ts';
-import { duration, oneOf } from './value-types.ts';
+import { bool, duration, integer, oneOf } from './value-types.ts';
 import { windowBlock, windowOf, type WindowConfig } from './window.ts';
 
 /** One `route_rule` of `server_config`: opens a door, nothing more. */
@@ -71,6 +71,14 @@ export type NotifyConfig = {
   readonly timeoutMs: number;
 };
 
+export type AuditConfig = {
+  readonly file: string;
+  /** A larger file is put aside as `FILE.<number of its first line>`; null: never. */
+  readonly maxBytes: number | null;
+  /** Nothing is decided while the file takes no lines. */
+  readonly required: boolean;
+};
+
 export type CoordinatorConfig = {
   /** `name = "c1"`: tells this coordinator from others on logs and Temporal; default the host's name. */
   readonly name: string;
@@ -95,7 +103,7 @@ export type CoordinatorConfig = {
   readonly limits: readonly FleetLimit[];
   readonly windows: readonly WindowConfig[];
   /** Where every decision and every refused caller is written down; null: in the log only. */
-  readonly audit: { readonly file: string } | null;
+  readonly audit: AuditConfig | null;
 };
 
 const notifyBlock = block({
@@ -149,7 +157,19 @@ export const coordinatorFile = block({
     audit: one(
       block({
         doc: 'A record of every decision and every refused caller, one JSON document a line, each line sealing the one before.',
-        attributes: { file: required(path, 'The file. It is only ever appended to.') },
+        attributes: {
+          file: required(path, 'The file, of this coordinator alone. It is only ever appended to.'),
+          max_size_mb: optional(
+            integer(1, 100_000),
+            'A larger file is put aside as `FILE.<number of its first line>`, and a new one is begun. Default: left to logrotate.',
+          ),
+          required: withDefault(
+            bool,
+            'Nothing is decided while the file takes no lines, and no decision is given out before its line is on disk. Otherwise decisions go on, loudly.',
+            false,
+            'false',
+          ),
+        },
       }),
     ),
     agents: one(
@@ -228,9 +248,18 @@ export function coordinatorOf(
     sources,
     notify,
     ...standing,
-    audit: blocks.audit[0]?.values ?? null,
+    audit: auditOf(blocks.audit[0]?.values ?? null),
   };
 }
+
+const auditOf = (
+  values: { readonly file: string; readonly max_size_mb: number | null; readonly required: boolean } | null,
+): AuditConfig | null =>
+  values && {
+    file: values.file,
+    maxBytes: values.max_size_mb === null ? null : values.max_size_mb * 1024 * 1024,
+    required: values.required,
+  };
 
 function listenOf(server: Section<typeof serverConfigBlock>, problems: Problems): HostPort | null {
   if (server.values === null) return null;

@@ -50,7 +50,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
         { asked, waitUntil: checked.waitUntil },
         await decide(options, ask, asked.plan.definition),
       );
-      audit(options, asked, decision);
+      options.onDecision?.(decision.decision, asked.plan.definition.name);
       return decision;
     },
     reportEpisode: (caller, report) => reportEpisode(options, caller, report),
@@ -171,31 +171,4 @@ async function reportEpisode(
     report.state === 'resolved' ? { op: 'resolved', id, at, e } : { op: 'seen', id, at, e, eu },
   );
   return { episode: e.id, open: answer.a === 'episode' && answer.open };
-}
-
-/** One line per decision: who asked for what, and what was decided. Never the arguments, which may be private. */
-function audit(options: AdmissionOptions, asked: Asked, decision: ApiDecision): void {
-  const { definition, target } = asked.plan;
-  options.onDecision?.(decision.decision, definition.name);
-  options.log.info(
-    {
-      audit: 'decision',
-      decision: decision.decision,
-      request: asked.request,
-      caller: asked.caller,
-      workflow: definition.name,
-      target: targetName(target),
-      plan: asked.planDigest,
-      episode: asked.episode?.id ?? null,
-      ...outcomeOf(decision),
-    },
-    `${decision.decision}: ${definition.name} on ${targetName(target)}`,
-  );
-}
-
-function outcomeOf(decision: ApiDecision): Record<string, unknown> {
-  if (decision.decision === 'refused') return { code: decision.code, reasons: decision.reasons };
-  if (decision.decision === 'pending') return { pending: decision.pending, reasons: decision.reasons };
-  if (decision.decision === 'shadow') return { would: decision.would, reasons: decision.reasons };
-  return { execution: decision.execution };
 }

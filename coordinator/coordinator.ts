@@ -6,6 +6,7 @@ import type { CoordinatorConfig } from '../config/coordinator.ts';
 import { openSvidSource, type SvidSource } from '../identity/svid-source.ts';
 import { openSourcePool, type SourcePool } from '../sources/source-pool.ts';
 import { createAdmission, type Admission } from './admission.ts';
+import { openAuditor, type Auditor } from './audit/auditor.ts';
 import { createService } from './create-service.ts';
 import { readExecutions } from './executions.ts';
 import { createAct } from './execution/act.ts';
@@ -78,6 +79,7 @@ type House = CoordinatorParts & {
   readonly gate: GateClient;
   readonly fleet: Fleet;
   readonly rules: Rules;
+  readonly auditor: Auditor;
   /** What is done at once when workflows, limits or windows changed. */
   readonly changed: { announce: () => void };
   readonly identity: SvidSource | null;
@@ -131,6 +133,15 @@ async function openHouse(
   stack.defer(() => known.flush());
   const keeper = keepGate({ temporal, domain: config.domain, log, onTakeOver: () => undefined });
   stack.defer(() => keeper.stop());
+  const auditor = await openAuditor({
+    config: config.audit,
+    name: config.name,
+    version: parts.version,
+    stateDir: config.stateDir,
+    log,
+    onProblem: (failing) => measures.auditFailing.set(failing ? 1 : 0),
+  });
+  stack.defer(() => auditor.close());
   const gate = new GateClient({
     temporal,
     domain: config.domain,
@@ -138,6 +149,8 @@ async function openHouse(
     known,
     log,
     onLost: keeper.look,
+    onAnswer: auditor.answered,
+    forbids: auditor.forbids,
     onBatch: (operations, ms) => {
       measures.batchOperations.observe(operations);
       measures.batchSeconds.observe(ms / 1000);
@@ -157,7 +170,7 @@ async function openHouse(
     }),
   );
   fleet = watchFleet({ temporal, agentsNamespace: config.temporal.agentsNamespace, inventory: rules.inventory(), log });
-  return { ...parts, config, measures, temporal, gate, fleet, rules, changed, identity };
+  return { ...parts, config, measures, temporal, gate, fleet, rules, changed, identity, auditor };
 }
 
 async function openCourier({ config, identity, temporal, measures, log }: House): Promise<Courier> {
@@ -266,7 +279,7 @@ const identityWarnings = ({ identity }: House): string[] =>
 type Served = { readonly admission: Admission; readonly workers: Workers; readonly strays: Strays };
 
 function serve(house: House, { pending }: Asking, { admission, workers, strays }: Served) {
-  const { config, gate, fleet, rules, temporal, identity, log, metrics, measures, version } = house;
+  const { config, gate, fleet, rules, temporal, identity, auditor, log, metrics, measures, version } = house;
   const service = createService({
     name: config.name,
     version,
@@ -288,8 +301,9 @@ function serve(house: House, { pending }: Asking, { admission, workers, strays }
     access: rules.access,
     definitions: rules.definitions,
     configStatus: rules.status,
-    warnings: () => [...identityWarnings(house), ...rules.warnings()],
+    warnings: () => [...identityWarnings(house), ...rules.warnings(), ...auditor.warnings()],
     workersRunning: workers.running,
+    onCancel: (by, execution, reason) => auditor.note({ kind: 'cancel', by, execution, reason }),
     log,
     onRequest: (workflow, decision, seconds) => {
       measures.admissionSeconds.observe({ decision: decision?.decision ?? 'none' }, seconds);
@@ -306,7 +320,11 @@ function serve(house: House, { pending }: Asking, { admission, workers, strays }
     log,
     callerOf: requestPeer,
     version,
+    onCaller: auditor.heard,
+    onRefused: auditor.refused,
     onAnswer: (route, status, seconds) => measures.requestSeconds.observe({ route, status: String(status) }, seconds),
   });
-  return startHttpServer({ listen: config.listen, identity, fetch: api.fetch, log });
+  const onTlsFailure = (remote: string | undefined, reason: string): void =>
+    auditor.refused({ caller: 'rejected', remote, code: 'tls_failed', reason });
+  return startHttpServer({ listen: config.listen, identity, fetch: api.fetch, log, onTlsFailure });
 }

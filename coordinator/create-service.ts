@@ -5,7 +5,7 @@ import type { AccessConfig } from '../config/coordinator.ts';
 import type { ApiDecision, ApiNode, ApiPendingDetail, ApiStatus, ApiWorkflow } from '../workflows/api.ts';
 import type { TaskQueueTarget, WorkflowDefinition } from '../workflows/contract.ts';
 import type { PendingInput } from '../workflows/pending-request.ts';
-import { mayDo } from './access.ts';
+import { callerText, mayDo } from './access.ts';
 import type { Admission } from './admission.ts';
 import type { Executions } from './executions.ts';
 import type { Fleet } from './fleet.ts';
@@ -45,6 +45,8 @@ export type ServiceParts = {
   /** What is not as safe as it could be, for `/v1/status` and the log at start. */
   readonly warnings: () => readonly string[];
   readonly workersRunning: () => boolean;
+  /** Told of each cancellation of an execution: it does not go through the gate. */
+  readonly onCancel?: (caller: string, execution: string, reason: string) => void;
   /** `decision` null: none was taken. */
   readonly onRequest: (workflow: string, decision: ApiDecision | null, seconds: number) => void;
 };
@@ -62,7 +64,9 @@ export function createService(parts: ServiceParts): CoordinatorService {
     executionEvents: executions.events,
     cancelExecution: async (caller, id, reason) => {
       await authoriseCancel(parts, caller, id);
-      return executions.cancel(id, reason);
+      const cancelled = await executions.cancel(id, reason);
+      parts.onCancel?.(callerText(caller), cancelled.id, reason);
+      return cancelled;
     },
     ...pendingOf(waiting, parts.temporal),
     pause: stop.pause,

@@ -9,6 +9,7 @@ export type CoordinatorMetrics = {
   readonly forgeries: Counter;
   readonly requestSeconds: Histogram<'route' | 'status'>;
   readonly configProblems: Gauge<'file'>;
+  readonly auditFailing: Gauge;
   readonly breakGlass: Counter<'workflow'>;
   readonly admissionSeconds: Histogram<'decision'>;
   readonly refusals: Counter<'workflow' | 'limit'>;
@@ -117,6 +118,11 @@ export function coordinatorMetrics(registry: Registry): CoordinatorMetrics {
       help: 'Time to answer, by route and status',
       labelNames: ['route', 'status'],
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+      registers,
+    }),
+    auditFailing: new Gauge({
+      name: 'fettle_coordinator_audit_failing',
+      help: '1 while audit lines cannot be written to their file',
       registers,
     }),
     breakGlass: new Counter({

@@ -39,6 +39,7 @@ export class GateUnavailableError extends Error {
     | 'gate_unreachable'
     | 'gate_quarantined'
     | 'gate_opening'
+    | 'audit_unavailable'
     | 'clock_skew'
     | 'operation_refused';
   constructor(code: GateUnavailableError['code'], message: string, cause?: unknown) {
@@ -64,6 +65,10 @@ export type GateClientOptions = {
   readonly known: KnownLease;
   readonly log: Logger;
   readonly onBatch?: (operations: number, ms: number) => void;
+  /** Of each answer, before it is passed on: what this gives is waited for. */
+  readonly onAnswer?: (operation: Operation, answer: Answer) => Promise<void> | null;
+  /** Why an operation may not be sent now. */
+  readonly forbids?: (operation: Operation) => string | null;
   /** The gate has ended, was reset, or does not answer: whoever looks after it had better look. */
   readonly onLost?: () => void;
 };
@@ -95,6 +100,8 @@ export class GateClient {
   }
 
   #add(operation: Operation, deadlineMs: number, due: number): Promise<Answer> {
+    const forbidden = this.#options.forbids?.(operation) ?? null;
+    if (forbidden !== null) return Promise.reject(new GateUnavailableError('audit_unavailable', forbidden));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ operation, deadline: Date.now() + deadlineMs, due, resolve, reject });
       this.#pump();
@@ -246,9 +253,21 @@ export class GateClient {
         return one.reject(new GateUnavailableError('operation_refused', 'the gate left an operation unanswered'));
       if (given.a === 'admitted') this.#options.known.saw(given.l);
       const refusal = refusalOf(given);
-      if (refusal === null) one.resolve(given);
+      if (refusal === null) this.#give(one, given);
       else one.reject(refusal);
     });
+  }
+
+  #give(one: Waiting, answer: Answer): void {
+    const written = this.#options.onAnswer?.(one.operation, answer) ?? null;
+    if (written === null) return one.resolve(answer);
+    written.then(
+      () => one.resolve(answer),
+      (error: unknown) => {
+        const why = 'it was decided, but not written down, so it is not given out; ask again with the same request_id';
+        one.reject(new GateUnavailableError('audit_unavailable', why, error));
+      },
+    );
   }
 }
 

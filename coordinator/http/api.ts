@@ -3,9 +3,10 @@ import { Hono, type Context } from 'hono';
 import type { Logger } from 'pino';
 import type { AccessConfig } from '../../config/coordinator.ts';
 import { callerText, mayUseRoute } from '../access.ts';
+import type { RefusedCaller } from '../audit/refused-callers.ts';
 import { openApiDocument } from '../openapi.ts';
 import { ROUTES } from '../routes.ts';
-import type { Caller, CoordinatorService } from '../service.ts';
+import { ApiFailure, type Caller, type CoordinatorService } from '../service.ts';
 import { readJson } from './body.ts';
 import { failureAnswer, HttpFailure, toResponse } from './failure.ts';
 import type { RequestPeer } from './peer.ts';
@@ -22,6 +23,9 @@ export type ApiOptions = {
   /** `requestPeer` behind `startHttpServer`; tests give their own. */
   readonly callerOf: (env: HttpBindings) => RequestPeer;
   readonly version?: string;
+  /** Told of each caller that a rule lets in, and of each that was refused: 401 or 403. */
+  readonly onCaller?: (caller: string) => void;
+  readonly onRefused?: (refused: RefusedCaller) => void;
   /** Told about each answer: the route as the table writes it (or `none`), the status, seconds. */
   readonly onAnswer?: (route: string, status: number, seconds: number) => void;
 };
@@ -41,6 +45,7 @@ export function createApi(options: ApiOptions): Hono<Env> {
     await next();
     const seconds = (performance.now() - began) / 1000;
     writeAccessLine(log, context, seconds);
+    if (context.res.status === 401 || context.res.status === 403) options.onRefused?.(refusedCaller(context));
     options.onAnswer?.(context.get('route') ?? 'none', context.res.status, seconds);
   });
   app.use(async (context, next) => {
@@ -97,8 +102,23 @@ function authorise(context: Context<Env>, options: ApiOptions): void {
       details: { method, path, caller: callerText(caller) },
     });
   }
+  options.onCaller?.(callerText(caller));
   context.set('rule', decision.rule);
   context.set('quiet', decision.skipLog);
+}
+
+function refusedCaller(context: Context<Env>): RefusedCaller {
+  const caller = context.get('caller');
+  const { error } = context;
+  return {
+    caller: caller === undefined ? 'rejected' : callerText(caller),
+    remote: context.env?.incoming?.socket.remoteAddress,
+    method: context.req.method,
+    path: context.req.path,
+    status: context.res.status,
+    code: error instanceof HttpFailure || error instanceof ApiFailure ? error.code : undefined,
+    reason: error?.message ?? '',
+  };
 }
 
 /** Denials and failures always leave a line; `skip_log_match` hides only what a rule allowed. */

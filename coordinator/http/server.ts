@@ -39,6 +39,8 @@ export type HttpServerOptions = {
   readonly fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly limits?: Partial<ServerLimits>;
+  /** A handshake came to nothing: who it was is not known, only from where. */
+  readonly onTlsFailure?: (remote: string | undefined, reason: string) => void;
 };
 
 export type HttpServer = AsyncDisposable & {
@@ -70,6 +72,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   server.on('clientError', answerBadHttp);
   server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
     options.log.info({ remote: socket.remoteAddress, reason: error.message }, 'a TLS handshake failed');
+    options.onTlsFailure?.(socket.remoteAddress, error.message);
     connections.handshakeFailed(socket);
   });
   server.on('drop', dropped);

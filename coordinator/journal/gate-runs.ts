@@ -2,11 +2,12 @@
  * The runs of a gate as Temporal keeps them, newest first, each read forwards page by page: a run may hold thousands of operations, and a
  * gate many runs, so no more than a page is in memory here.
  */
-import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import type { Payload } from '@temporalio/common';
 import { gateWorkflowId } from '../../workflows/contract.ts';
 import type { GateInput } from '../../workflows/gate.ts';
 import type { Answer, Batch, BatchAnswer, Operation } from '../../workflows/gate/operations.ts';
 import type { Snapshot } from '../../workflows/gate/snapshot.ts';
+import { readPayload } from '../gate/large-payload.ts';
 import { isNotFound, type Temporal } from '../temporal.ts';
 import { timeOf, type Timestamp } from '../timestamp.ts';
 
@@ -178,7 +179,7 @@ function* answered(
 function decode<T>(payload: Payload | null | undefined): T | null {
   if (payload === undefined || payload === null) return null;
   try {
-    return defaultPayloadConverter.fromPayload<T>(payload);
+    return readPayload<T>(payload);
   } catch {
     return null;
   }

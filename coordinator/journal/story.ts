@@ -2,8 +2,17 @@
 import type { ApiDecisionRecord, ApiEvent, ApiExecutionDetail, ApiRecordedLimit } from '../../workflows/api.ts';
 import { formatLease } from '../../workflows/contract.ts';
 import type { Answer, Approve, Ask, Operation, PauseScope, Permit } from '../../workflows/gate/operations.ts';
+import type { WindowHeld } from '../../workflows/gate/state.ts';
 import type { Entry } from './gate-runs.ts';
-import type { Told } from './why.ts';
+import type { Paused } from './in-force.ts';
+
+/** One entry with what the record said of that moment. */
+export type Told = {
+  readonly entry: Entry;
+  readonly record: ApiDecisionRecord | null;
+  readonly pauses: readonly Paused[];
+  readonly windows: readonly WindowHeld[];
+};
 
 type Line = { readonly event: string; readonly message: string };
 

@@ -12,14 +12,13 @@ import type {
 } from '../../workflows/api.ts';
 import { formatLease, gateWorkflowId } from '../../workflows/contract.ts';
 import type { Ask, TargetRef } from '../../workflows/gate/operations.ts';
-import type { WindowHeld } from '../../workflows/gate/state.ts';
 import { ApiFailure, type LimitQuery, type WhyQuery } from '../service.ts';
 import { isNotFound, type Temporal } from '../temporal.ts';
 import { decisionRecord } from './decision-record.ts';
 import { SEARCH_BUDGET_MS } from './decisions.ts';
 import type { Entry } from './gate-runs.ts';
-import type { InForce, Paused } from './in-force.ts';
-import { tellStory } from './story.ts';
+import type { InForce } from './in-force.ts';
+import { tellStory, type Told } from './story.ts';
 import { searchRecord, type Cursor, type Search } from './walk.ts';
 
 /** A lease's number alone, which people use for its execution. */
@@ -38,14 +37,6 @@ export type WhyParts = {
   /** The latest so many. */
   readonly executions: (limit: number) => Promise<ApiExecution[]>;
   readonly limits: (query: LimitQuery) => Promise<ApiLimit[]>;
-};
-
-/** One entry with what the record said of that moment. */
-export type Told = {
-  readonly entry: Entry;
-  readonly record: ApiDecisionRecord | null;
-  readonly pauses: readonly Paused[];
-  readonly windows: readonly WindowHeld[];
 };
 
 /** @throws ApiFailure 404 when the record knows nothing of it */
