@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { ApiDecision, ApiEpisodeAnswer, ApiEpisodeReport, ApiRequest } from '../workflows/api.ts';
-import { PROTOCOL, targetName } from '../workflows/contract.ts';
+import { PROTOCOL } from '../workflows/contract.ts';
 import type { Answer } from '../workflows/gate/operations.ts';
 import type { Asked } from '../workflows/pending-request.ts';
 import { askId, askOf } from './ask.ts';

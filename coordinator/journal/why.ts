@@ -2,14 +2,7 @@
  * `GET /v1/why`: everything that the record tells about a request, put together into stories. First the asks are looked for, then, from there
  * to the end of the record, all that was said about what they became.
  */
-import type {
-  ApiDecisionRecord,
-  ApiExecution,
-  ApiExecutionDetail,
-  ApiLimit,
-  ApiStory,
-  ApiWhy,
-} from '../../workflows/api.ts';
+import type { ApiExecution, ApiExecutionDetail, ApiLimit, ApiStory, ApiWhy } from '../../workflows/api.ts';
 import { formatLease, gateWorkflowId } from '../../workflows/contract.ts';
 import type { Ask, TargetRef } from '../../workflows/gate/operations.ts';
 import { ApiFailure, type LimitQuery, type WhyQuery } from '../service.ts';
