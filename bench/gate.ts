@@ -6,10 +6,11 @@ import { gateWorkflowId } from '../workflows/contract.ts';
 import type { GateClient } from '../coordinator/gate/gate-client.ts';
 import { startBarePeer, type BarePeer } from './bare-peer.ts';
 import type { Bench, Table } from './bench-run.ts';
-import { measureTakeover } from './gate-takeover.ts';
+import { measureTakeover, type Takeover } from './gate-takeover.ts';
 import { DOMAIN, startGateHouse, type GateHouse } from './gate-house.ts';
 import { announcement, askFor, giveBack, LIMITS, randomNode, runCallers, WORKFLOW, type Load } from './gate-load.ts';
 import { countOverAdmissions } from '../test/support/over-admissions.ts';
+import { httpJson, httpTable, measureHttp, type HttpDecisions } from './http-decisions.ts';
 import { hundredths, median, percentiles } from './percentiles.ts';
 import { cpuBetween, cpuOf, type ProcessGroup } from './process-cost.ts';
 import { singleUpdates } from './single-updates.ts';
@@ -52,7 +53,10 @@ export const gateBench: Bench = async ({ quick, say }) => {
   say("counting from the gate's history");
   const limits = { perNode: 1, global: LIMITS[2].v };
   const counted = await countOverAdmissions(house.control, gateWorkflowId(DOMAIN), WORKFLOW, limits);
-  return report({ idle, turns, visibility, takeover, counted });
+  await stack.disposeAsync();
+  say('through the HTTP API of two coordinators');
+  const http = await measureHttp(size.settleMs, size.windowMs);
+  return report({ idle, turns, visibility, takeover, counted, http });
 };
 
 type Idle = { readonly ours: readonly number[]; readonly bare: readonly number[] };
@@ -108,12 +112,13 @@ type Measured = {
   readonly idle: Idle;
   readonly turns: readonly Turn[];
   readonly visibility: Awaited<ReturnType<typeof checkThenStart>>;
-  readonly takeover: Awaited<ReturnType<typeof measureTakeover>>;
+  readonly takeover: Takeover;
   readonly counted: Awaited<ReturnType<typeof countOverAdmissions>>;
+  readonly http: HttpDecisions;
 };
 
 function report(measured: Measured) {
-  const { idle, turns, visibility, takeover, counted } = measured;
+  const { idle, turns, visibility, takeover, counted, http } = measured;
   const rate = (callers: number): number =>
     Math.round(
       median(turns.map(({ loads }) => (loads.get(callers)?.admitted ?? 0) / (loads.get(callers)?.seconds ?? 1))),
@@ -142,6 +147,7 @@ function report(measured: Measured) {
     visibility_over_admissions: Math.max(0, visibility.started - UNGUARDED.limit),
     visibility_checks_per_s: visibility.perSecond,
     takeover,
+    http: httpJson(http),
   };
   const rates: Table = {
     title: 'admissions with three limits through one gate; latency in milliseconds',
@@ -163,7 +169,7 @@ function report(measured: Measured) {
       ['an admission with three limits', ours.p50, ours.p95, ours.p99, hundredths(ours.p50 / floor.p50)],
     ],
   };
-  return { name: 'gate', json, tables: [rates, alone, cpuTable(turns)], notes: notesOf(json) };
+  return { name: 'gate', json, tables: [rates, alone, cpuTable(turns), httpTable(http)], notes: notesOf(json) };
 }
 
 const named = ({ p50, p95, p99 }: ReturnType<typeof percentiles>) => ({ p50_ms: p50, p95_ms: p95, p99_ms: p99 });
@@ -193,7 +199,8 @@ function cpuTable(turns: readonly Turn[]): Table {
   };
 }
 
-const notesOf = (json: Readonly<Record<string, unknown>>): string[] => [
+const notesOf = (json: Readonly<Record<string, unknown>> & { readonly takeover: Takeover }): string[] => [
   `By the gate's history: ${String(json['admitted'])} admitted, ${String(json['over_admissions'])} over a limit, ${String(json['decided_twice'])} decided twice.`,
+  `A coordinator that hosts the gate killed under load: ${json.takeover.gap_ms} ms without a decision, ${json.takeover.unanswered} callers without an answer.`,
   `Counted by Visibility and then started: ${String(json['visibility_over_admissions'])} more than the limit of ${UNGUARDED.limit}.`,
 ];
