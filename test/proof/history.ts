@@ -1,4 +1,5 @@
 /** Pieces of Temporal's histories as plain values. */
+import { gunzipSync } from 'node:zlib';
 import type { Client } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 
@@ -16,7 +17,15 @@ type ProtoPayloads = { readonly payloads?: Payload[] | null } | null | undefined
 /** The first value of a list of payloads; undefined when there is none. What it is, is for the reader to judge. */
 export function firstOf(payloads: ProtoPayloads): unknown {
   const payload = payloads?.payloads?.[0];
-  return payload === undefined ? undefined : defaultPayloadConverter.fromPayload(payload);
+  return payload === undefined ? undefined : defaultPayloadConverter.fromPayload(unpacked(payload));
+}
+
+/** What is large goes compressed, with its former encoding beside it. */
+function unpacked(payload: Payload): Payload {
+  const { metadata, data } = payload;
+  if (Buffer.from(metadata?.['encoding'] ?? []).toString() !== 'binary/gzip') return payload;
+  const encoding = metadata?.['inner'] ?? Buffer.from('json/plain');
+  return { metadata: { encoding }, data: gunzipSync(data ?? new Uint8Array()) };
 }
 
 /** @throws when there is no such run. */

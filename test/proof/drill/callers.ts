@@ -69,7 +69,7 @@ function requestOf(random: Random, id: string): Noted['request'] {
     args: { mark: id },
     request_id: id,
     issued_at: new Date(now + random.pick(SKEWS_S) * 1_000).toISOString(),
-    ...(random.next() < 0.3 ? { wait_s: random.between(5, 40) } : {}),
+    ...(random.next() < 0.12 ? { wait_s: random.between(10, 60) } : {}),
   };
   if (random.next() < 0.7) return request;
   const fault = { trigger: workflow, node: target, kind: `k${random.between(0, EPISODES)}` };

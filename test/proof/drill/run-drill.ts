@@ -50,8 +50,8 @@ export type DrillResult = {
   readonly findings: readonly Finding[];
 };
 
-const CALLERS = 6;
-const PAUSE_MS = 900;
+const CALLERS = 5;
+const PAUSE_MS = 1_300;
 const ANSWERS_MS = 90_000;
 const DRAINED_MS = 120_000;
 
@@ -148,7 +148,8 @@ async function calm(fleet: DrillFleet, load: Load): Promise<{ leases: number; or
   while (Date.now() < deadline) {
     const status = await fleet.person.status().catch(() => null);
     if (status !== null) last = { leases: status.gate.leases ?? -1, orphaned: status.gate.orphaned ?? -1 };
-    if (last.leases === 0) break;
+    const waiting = await fleet.person.listPending().catch(() => null);
+    if (last.leases === 0 && waiting?.length === 0) break;
     await delay(500);
   }
   return last;
