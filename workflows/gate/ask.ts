@@ -79,6 +79,8 @@ function askAgain(state: GateState, operation: Ask, rq: string, definition: Know
   };
   const over = overFor(state, operation, waiting);
   if (over !== null) return end(over);
+  // Who has a yes waits for limits as long as it said, however long the yes itself took.
+  if (waiting?.approval === false) waiting.until = Math.max(waiting.until, operation.wt ?? 0);
   const before = episode === null ? null : alreadyDecided(state, episode, operation);
   if (before !== null) return before.a === 'pending' ? before : end(before);
   if (episode !== null && saidResolved(episode, state.now)) return end({ a: 'ended', c: 'no_fault' });

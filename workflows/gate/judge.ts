@@ -5,7 +5,6 @@ import { LIMIT_KINDS } from './limits/limit-kinds.ts';
 import type { Verdict } from './limits/limit.ts';
 import type { LimitRef, ReasonRef, TargetRef } from './operations.ts';
 import type { GateState, Waiting } from './state.ts';
-import type { World } from './world.ts';
 import { windowsOver } from './windows.ts';
 
 /** One limit in the way. `queue` names its room, for which one may wait in line; null: time or a person frees it, no line forms. */
@@ -47,7 +46,6 @@ export function judge(state: GateState, question: Question): Judgement {
 export function verdictOf(state: GateState, question: Question, limit: LimitRef): Verdict {
   const { workflow, target, rehearsal } = question;
   const key = scopeKey(limit.s, target);
-  const worlds: World[] = rehearsal ? [state.real, state.virtual] : [state.real];
   const counter = merged(
     state.real.counts(workflow, limit)?.counter(key),
     rehearsal ? state.virtual.counts(workflow, limit)?.counter(key) : undefined,
@@ -58,8 +56,10 @@ export function verdictOf(state: GateState, question: Question, limit: LimitRef)
     target,
     counter,
     fleet: state.fleet,
-    heldUp: (floor) => worlds.reduce((sum, world) => sum + world.heldUp(floor, state.fleet), 0),
-    isHeld: (node) => worlds.some((world) => world.nodes.has(node)),
+    heldUp: (floor) =>
+      state.real.heldUp(floor, state.fleet) +
+      (rehearsal ? state.virtual.heldUpBeside(state.real, floor, state.fleet) : 0),
+    isHeld: (node) => state.real.nodes.has(node) || (rehearsal && state.virtual.nodes.has(node)),
     streak: breaker?.streak ?? 0,
     open: breaker?.open === true,
     ahead: rehearsal || !LIMIT_KINDS[limit.k].waits ? 0 : ahead(state, queueOf(workflow, limit, key), question.waiting),

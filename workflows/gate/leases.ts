@@ -34,7 +34,7 @@ export function permit(state: GateState, operation: Permit, nonce: string): Answ
   if (lease.orphaned) return { a: 'no_permit', c: 'lease_ended' };
   // A permit still open is given again as it was, however long ago: a long action may outlive its coordinator.
   const open = lease.unsettled.get(permitKey(operation.s, operation.a));
-  if (open !== undefined && open.node === operation.n && lease.plan === operation.p) return permitOf(open);
+  if (open !== undefined && isFor(lease, open, operation)) return permitOf(open);
   const refusal = refusePermit(state, lease, operation);
   if (refusal !== null) return refusal;
   const busy = refuseNode(state, lease, operation);
@@ -46,6 +46,10 @@ export function permit(state: GateState, operation: Permit, nonce: string): Answ
     holdPermit(state, lease, operation, { step, attempt, node, beginBy, busyUntil, nonce, givenAt: state.now }),
   );
 }
+
+/** Nobody turns a look into a change by asking for the same attempt once more. */
+const isFor = (lease: Lease, open: PermitHeld, { n, p, ch }: Permit): boolean =>
+  open.node === n && lease.plan === p && (ch !== true || lease.dry || lease.nodes.has(n));
 
 /** Writes a permit down, with what it takes. */
 export function holdPermit(state: GateState, lease: Lease, operation: Permit, held: PermitHeld): PermitHeld {

@@ -57,7 +57,7 @@ export function enter(state: GateState, operation: Ask, ruling: Ruling, until: n
     target: operation.t,
     plan: operation.p,
     by: operation.by ?? '',
-    episode: operation.e?.id ?? null,
+    episode: operation.dry === true ? null : (operation.e?.id ?? null),
     since: state.now,
     order: state.serial,
     until,
@@ -79,6 +79,8 @@ export function enter(state: GateState, operation: Ask, ruling: Ruling, until: n
 
 /** Waits for a person's yes. */
 export function awaitApproval(state: GateState, waiting: Waiting): Answer {
+  // No limit stands in its way yet: it keeps nobody from going before it.
+  standIn(state, waiting, []);
   waiting.approval = true;
   // Nobody asks again before somebody has decided; the pending workflow looks in now and then, so that the gate knows it lives.
   waiting.askAgain = Math.min(waiting.until, state.now + AT_LEAST_EVERY_MS);
@@ -104,7 +106,9 @@ export function awaitRoom(state: GateState, waiting: Waiting, against: readonly 
   return pendingOf(waiting, against);
 }
 
+/** Waits for the end of a pause, in no line: what is not paused goes before it. Its place it has again afterwards. */
 export function awaitResume(state: GateState, waiting: Waiting): Answer {
+  standIn(state, waiting, []);
   waiting.askAgain = Math.min(state.now + PAUSED_MS, waiting.until + 1);
   return { ...pendingOf(waiting, []), pause: true };
 }

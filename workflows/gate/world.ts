@@ -56,6 +56,14 @@ export class World {
     return this.#heldUp.get(key) ?? 0;
   }
 
+  /** The same, without nodes that the other world holds too. Looks at every held node: for rehearsals alone. */
+  heldUpBeside(other: World, key: string, fleet: Fleet): number {
+    let held = 0;
+    for (const [node, target] of this.#held)
+      if (!other.nodes.has(node) && !fleet.isDown(node) && floorKeys(target).includes(key)) held += 1;
+    return held;
+  }
+
   trim(now: number): void {
     for (const counts of this.own.values()) counts.trim(now);
     for (const counts of this.groups.values()) counts.trim(now);
