@@ -161,7 +161,7 @@ export function verdict(gate: Reference, asked: Asked, limit: LimitRef): Verdict
     }
     case 'u':
       return unavailable(gate, asked, limit, ahead);
-    case 'i': {
+    default: {
       const streak = gate.streaks.find(({ id }) => id === streakId(asked.w, limit, asked.t));
       const current = streak?.streak ?? 0;
       return { allowed: limit.v, current, full: streak?.open === true || current >= limit.v, free: null };

@@ -192,4 +192,3 @@ export const history = fc.record({
 
 export type History = typeof history extends fc.Arbitrary<infer T> ? T : never;
 export type Step = History['steps'][number];
-export type Definition = History['definitions'][number];

@@ -5,7 +5,6 @@ import { swept } from '../../workflows/gate/leases.ts';
 import type {
   Answer,
   Ask,
-  Definitions,
   EpisodeRef,
   LeaseRef,
   LimitRef,
@@ -14,7 +13,7 @@ import type {
   TargetRef,
   WindowScope,
 } from '../../workflows/gate/operations.ts';
-import { Reference, sameSet, type Again, type Expected } from './reference.ts';
+import { Reference, sameSet, type Expected } from './reference.ts';
 import { isOpen, say, see } from './reference-faults.ts';
 import { roomOf, type Doubt } from './reference-limits.ts';
 import type { History, Step } from './steps.ts';
@@ -98,7 +97,7 @@ export class Trial {
     const { gate, reference } = this;
     switch (step.do) {
       case 'ask':
-        return void this.#ask(step);
+        return this.#ask(step);
       case 'again':
         return this.#again(step);
       case 'permit':
@@ -276,7 +275,7 @@ export class Trial {
       lim,
       ch: name !== 'look',
       by: `c${by}`,
-      ...(mode === 'auto' ? {} : { md: mode as 'ask' | 'shadow' }),
+      ...(mode === 'auto' ? {} : { md: mode }),
       ...(ov.length === 0 ? {} : { ov }),
       mp,
       ap,
@@ -430,7 +429,7 @@ export class Trial {
     for (const [key, value] of Object.entries(wanted))
       if (value === undefined) delete (wanted as Record<string, unknown>)[key];
     assert.deepEqual(heard, wanted);
-    compareReasons((reasons ?? []) as unknown[], Number(more), (r ?? []) as readonly Doubt[]);
+    compareReasons((reasons ?? []) as unknown[], Number(more), r ?? []);
     assert.equal(lim === undefined, told === undefined, 'limits are told when they changed');
     if (lim !== undefined) assert.ok(sameSet(lim as LimitRef[], told as LimitRef[]), 'limits that hold');
     if (begins !== undefined)
