@@ -6,12 +6,16 @@ import { calendarParts, type CalendarPart } from './calendar-lines.ts';
 import { CalendarMistake, occurrences, seriesOf, type Series } from './calendar-series.ts';
 import { readBounded } from './files.ts';
 import { clipped, joined, type Interval } from './intervals.ts';
-import type { Place } from './problem.ts';
+import { formatProblem, type Place } from './problem.ts';
 import { Problems } from './problems.ts';
+
+class CalendarError extends Error {
+  override readonly name = 'CalendarError';
+}
 
 export type Calendar = {
   readonly file: string;
-  /** What its events cover of that time. @throws CalendarMistake when a rule cannot be followed so far. */
+  /** What its events cover of that time. @throws CalendarError when a rule cannot be followed so far. */
   readonly between: (within: Interval) => readonly Interval[];
 };
 
@@ -38,11 +42,13 @@ export async function readCalendar(
   // Loaded only where a calendar is: few need it.
   const { default: ical } = await import('ical.js');
   const before = problems.errors;
-  const series = calendars.flatMap((calendar) => seriesIn(ical, file, calendar, zone, problems));
-  if (problems.errors > before) return null;
+  const series = bounded(file, problems, (at) =>
+    calendars.flatMap((calendar) => seriesIn(ical, { file, zone, at }, calendar, problems)),
+  );
+  if (series === null || problems.errors > before) return null;
   if (!calendars.some(({ parts }) => parts.some(({ name }) => name === 'VEVENT')))
     problems.warn({ file, line: 1, column: 1 }, '', 'holds no event, so it names no time at all');
-  return checked(ical, file, series, problems);
+  return followed(ical, file, series, problems);
 }
 
 function decoded(bytes: Uint8Array): string | null {
@@ -53,28 +59,29 @@ function decoded(bytes: Uint8Array): string | null {
   }
 }
 
+/** The line that is being worked on. */
+type At = { line: number };
+
 function seriesIn(
   ical: typeof Ical,
-  file: string,
+  { file, zone, at }: { file: string; zone: string; at: At },
   calendar: CalendarPart,
-  zone: string,
   problems: Problems,
 ): readonly Series[] {
   const clocks = new Clocks(ical, calendar, zone);
   const found: Series[] = [];
   for (const event of calendar.parts.filter(({ name }) => name === 'VEVENT')) {
-    const error = (at: number, message: string): void => problems.error({ file, line: at, column: 1 }, '', message);
+    at.line = event.line;
+    const place = (line: number): Place => ({ file, line, column: 1 });
     try {
-      const series = watched(() => seriesOf(ical, event, clocks));
+      const series = seriesOf(ical, event, clocks);
       const { wallMs, exactMs } = series.length;
-      if (wallMs + exactMs > 0) found.push(series);
-      else {
-        const message = 'the event has no length, so it names no time; give it a DTEND or a DURATION';
-        problems.warn({ file, line: event.line, column: 1 }, '', message);
-      }
+      const message = 'the event has no length, so it names no time; give it a DTEND or a DURATION';
+      if (wallMs + exactMs === 0 && !series.cancelled) problems.warn(place(event.line), '', message);
+      found.push(series);
     } catch (mistake) {
-      if (mistake instanceof CalendarMistake) error(mistake.line, mistake.message);
-      else error(event.line, `the event cannot be read (${(mistake as Error).message}); mend it`);
+      if (mistake instanceof CalendarMistake) problems.error(place(mistake.line), '', mistake.message);
+      else problems.error(place(event.line), '', `the event cannot be read (${(mistake as Error).message}); mend it`);
     }
   }
   return withReplacements(found);
@@ -82,49 +89,59 @@ function seriesIn(
 
 /** An event with a RECURRENCE-ID stands in for one occurrence of the series of its UID; a cancelled one stands for nothing. */
 function withReplacements(all: readonly Series[]): readonly Series[] {
+  const replacing = Map.groupBy(
+    all.filter(({ uid, replaces }) => uid !== '' && replaces !== null),
+    ({ uid }) => uid,
+  );
   return all
     .filter(({ cancelled }) => !cancelled)
     .map((series) => {
       if (series.replaces !== null) return { ...series, rules: [], extra: [] };
-      const others = all.filter(({ uid, replaces }) => uid !== '' && uid === series.uid && replaces !== null);
+      const others = replacing.get(series.uid) ?? [];
       const instants = new Set([...series.without.instants, ...others.map(({ replaces }) => replaces ?? 0)]);
       return { ...series, without: { ...series.without, instants } };
     });
 }
 
 /** Followed once now, so that a rule that leads nowhere is told where it stands. */
-function checked(ical: typeof Ical, file: string, series: readonly Series[], problems: Problems): Calendar | null {
+function followed(ical: typeof Ical, file: string, series: readonly Series[], problems: Problems): Calendar | null {
+  const follow = (within: Interval, told: Problems): readonly Interval[] | null =>
+    bounded(file, told, (at) => {
+      const all = series.flatMap((one) => {
+        at.line = one.line;
+        return [...occurrences(ical, one, within)];
+      });
+      return joined(all);
+    });
   const now = Date.now();
   let kept = { from: now - 2 * DAY_MS, until: now + AHEAD_MS };
-  let found: readonly Interval[] = [];
-  const follow = (within: Interval): void => {
-    found = joined(series.flatMap((one) => [...followed(ical, one, within)]));
-    kept = within;
-  };
-  try {
-    follow(kept);
-  } catch (mistake) {
-    if (!(mistake instanceof CalendarMistake)) throw mistake;
-    problems.error({ file, line: mistake.line, column: 1 }, '', mistake.message);
-    return null;
-  }
+  let found = follow(kept, problems);
+  if (found === null) return null;
   return {
     file,
     between: (within) => {
-      if (within.from < kept.from || within.until > kept.until)
-        follow({ from: within.from - DAY_MS, until: within.until + 7 * DAY_MS });
+      if (found === null || within.from < kept.from || within.until > kept.until) {
+        const told = new Problems();
+        kept = { from: within.from - DAY_MS, until: within.until + 7 * DAY_MS };
+        found = follow(kept, told);
+        if (found === null) throw new CalendarError(told.sorted([file]).map(formatProblem).join('\n'));
+      }
       return clipped(found, within);
     },
   };
 }
 
-function followed(ical: typeof Ical, series: Series, within: Interval): readonly Interval[] {
+/** Null, and a problem at the line that was worked on, when it fails or takes too long. */
+function bounded<T>(file: string, problems: Problems, work: (at: At) => T): T | null {
+  const at: At = { line: 1 };
   try {
-    return watched(() => [...occurrences(ical, series, within)]);
+    return watched(() => work(at));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const why = code === 'ERR_SCRIPT_EXECUTION_TIMEOUT' ? 'it takes too long to follow, or never comes true' : message;
-    throw new CalendarMistake(series.line, `the rule of this event leads nowhere (${why}); mend its RRULE`);
+    const told = `the rule of this event leads nowhere (${why}); mend its RRULE`;
+    problems.error({ file, line: at.line, column: 1 }, '', told);
+    return null;
   }
 }
 

@@ -33,7 +33,7 @@ server_config {
 workflow_rule "people" {
   workflows = ["*"]
   uris      = ["spiffe://example.com/person/*"]
-  verbs     = ["run", "cancel"]
+  verbs     = ["run", "cancel", "approve", "pause"]
 }
 
 workflow_rule "triggers" {
@@ -66,6 +66,23 @@ source "prometheus" "main" {
 notify "oncall" {
   url         = "https://hooks.example.com/fettle"
   bearer_file = "hook.token"
+}
+
+limit "changes-at-once" {   # of all that changes hosts, five at a time
+  kind  = "concurrency"
+  value = 5
+}
+
+window "backups" {
+  changes    = "forbidden"
+  hours      = "22:00-06:00"
+  time_zone  = "Europe/Berlin"
+  node_types = ["database"]
+  reason     = "backups run"
+}
+
+audit {
+  file = "/var/log/fettle/audit.jsonl"
 }
 `;
 
@@ -140,6 +157,12 @@ constraint {                # at most three a day, over the whole fleet
   value     = 3
   period    = "24h"
   is_global = true
+}
+
+mode = "auto"
+override {                  # databases only when somebody says yes
+  mode       = "ask"
+  node_types = ["database"]
 }
 
 input "unit" {
