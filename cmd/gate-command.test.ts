@@ -1,9 +1,10 @@
 /** Taking a gate back into service, on a real server. */
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { it } from 'node:test';
 import { pino } from 'pino';
+import { verifyAudit } from '../coordinator/audit/verify.ts';
 import { GateClient } from '../coordinator/gate/gate-client.ts';
 import { openKnownLease } from '../coordinator/gate/known-lease.ts';
 import { setupTemporal } from '../coordinator/setup-temporal.ts';
@@ -29,7 +30,8 @@ it('adopts a quarantined gate above every lease seen, frees an orphan, and makes
   await writeFile(
     file,
     `state_dir = ${JSON.stringify(stateDir)}\ngrant_key = "grant.key"\ntemporal {\n  address = "${server.address}"\n}\n` +
-      'identity {\n  certificate = "a.pem"\n  key = "a.key"\n  bundle = "b.pem"\n}\nserver_config {\n  enable_tls = true\n}\n',
+      'identity {\n  certificate = "a.pem"\n  key = "a.key"\n  bundle = "b.pem"\n}\nserver_config {\n  enable_tls = true\n}\n' +
+      `audit {\n  file = ${JSON.stringify(path.join(directory, 'audit.jsonl'))}\n}\n`,
   );
   const config = {
     address: server.address,
@@ -108,4 +110,14 @@ it('adopts a quarantined gate above every lease seen, frees an orphan, and makes
   const replaced = await fettle('gate', 'adopt', '--anew', '--reason', 'it was reset');
   assert.match(replaced.out, /was ended[^]*in epoch \d+/, replaced.err);
   await announce();
+
+  const audited = path.join(directory, 'audit.jsonl.commands');
+  assert.equal((await verifyAudit([audited])).whole, true);
+  const kinds = (await readFile(audited, 'utf8')).match(/"kind":"(lease_freed|gate_adopted)"/g);
+  assert.deepEqual(kinds, [
+    '"kind":"gate_adopted"',
+    '"kind":"lease_freed"',
+    '"kind":"gate_adopted"',
+    '"kind":"gate_adopted"',
+  ]);
 });

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import type { CoordinatorConfig } from '../config/coordinator.ts';
 import { configOf, loadCoordinator } from '../config/load.ts';
+import { auditCommand } from '../coordinator/audit/command-audit.ts';
 import { GateClient, GateUnavailableError } from '../coordinator/gate/gate-client.ts';
 import { openKnownLease, type KnownLease } from '../coordinator/gate/known-lease.ts';
 import { makeGate } from '../coordinator/setup-temporal.ts';
@@ -15,9 +16,11 @@ import { RESET, type Answer, type LeaseSummary, type Operation } from '../workfl
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts';
 import type { OutputOption } from './fettle-command.ts';
 import { errorText } from './finding.ts';
-import { type Io, say } from './io.ts';
+import { type Io, note, say } from './io.ts';
 import { printList } from './list-output.ts';
+import { printable } from './printable.ts';
 import { silentLog } from './role-log.ts';
+import { VERSION } from './version.ts';
 import { formatTime } from './time-text.ts';
 
 export type GateFlags = OutputOption & { readonly config: readonly string[] };
@@ -32,7 +35,7 @@ type Reached = {
 
 /** `fettle gate leases` */
 export const gateLeases = (io: Io, flags: GateFlags): Promise<ExitCode> =>
-  withGate(flags.config, async ({ gate }) => {
+  withGate(io, flags.config, async ({ gate }) => {
     const rows = await gate.leases();
     const columns = [
       { header: 'EXECUTION', value: nameOf, cut: 1 },
@@ -52,7 +55,7 @@ const unsettledText = (row: LeaseSummary): string =>
 
 /** `fettle gate adopt`: the gate decides again, under a new epoch; with `anew`, a new one takes its place, with empty counts. */
 export const adoptGate = (io: Io, flags: GateChangeFlags & { readonly anew?: boolean }): Promise<ExitCode> =>
-  withGate(flags.config, async ({ gate, known, config, temporal }) => {
+  withGate(io, flags.config, async ({ gate, known, config, temporal }) => {
     if (flags.anew === true) await makeAnew(io, temporal, config.domain, flags.reason);
     else await checkAdoptable(io, gate, temporal, config.domain);
     await submit(gate, { op: 'adopt', ...signed(flags.reason), e: known.highest()[0] });
@@ -94,7 +97,7 @@ async function makeAnew(io: Io, temporal: Temporal, domain: string, reason: stri
 
 /** `fettle lease free`: a person's word that nothing of an orphan can act any more. */
 export const freeLease = (io: Io, id: string, flags: GateChangeFlags): Promise<ExitCode> =>
-  withGate(flags.config, async ({ gate }) => {
+  withGate(io, flags.config, async ({ gate }) => {
     const held = (await gate.leases()).find(
       (row) => nameOf(row) === id || formatLease({ epoch: row.lease[0], n: row.lease[1] }) === id,
     );
@@ -122,13 +125,26 @@ const signed = (reason: string): { id: string; at: number; by: string; why: stri
 
 const submit = (gate: GateClient, operation: Operation): Promise<Answer> => gate.submit(operation);
 
-async function withGate(paths: readonly string[], use: (reached: Reached) => Promise<ExitCode>): Promise<ExitCode> {
+async function withGate(
+  io: Io,
+  paths: readonly string[],
+  use: (reached: Reached) => Promise<ExitCode>,
+): Promise<ExitCode> {
   const config = configOf(await loadCoordinator(paths));
   await using stack = new AsyncDisposableStack();
   const temporal = await openTemporal(config.temporal, 'fettle-gate-command');
   stack.defer(() => temporal.close());
   const known = await openKnownLease(config.stateDir, config.domain, silentLog());
-  const gate = new GateClient({ temporal, domain: config.domain, name: 'gate-command', known, log: silentLog() });
+  const onProblem = (problem: string): void => note(io, `fettle: ${printable(problem)}`);
+  const gate = new GateClient({
+    temporal,
+    domain: config.domain,
+    name: 'gate-command',
+    known,
+    log: silentLog(),
+    onAnswer: (operation, answer) =>
+      auditCommand({ config, version: VERSION, log: silentLog(), onProblem }, operation, answer),
+  });
   stack.defer(() => gate.close());
   try {
     return await use({ temporal, gate, known, config });

@@ -13,8 +13,9 @@ import type { GateClient } from './gate/gate-client.ts';
 import { firstInput } from './first-input.ts';
 import { gateStatus } from './gate/gate-status.ts';
 import { readLimits } from './gate/limits.ts';
+import { atOnce } from './journal/at-once.ts';
 import { readDecisions } from './journal/decisions.ts';
-import { explainWhy } from './journal/why.ts';
+import { explainWhy, type WhyParts } from './journal/why.ts';
 import {
   ApiFailure,
   type Caller,
@@ -51,11 +52,22 @@ export type ServiceParts = {
   readonly onRequest: (workflow: string, decision: ApiDecision | null, seconds: number) => void;
 };
 
+/** So many read the gate's record at once. */
+const READERS = 2;
+
 export function createService(parts: ServiceParts): CoordinatorService {
   const { admission, executions, gate, fleet, waiting } = parts;
   const { lookAgain } = waiting;
   const workflowNames = (): string[] => parts.definitions().map((definition) => definition.name);
   const stop = createStop({ gate, fleet, access: parts.access, workflowNames, lookAgain, log: parts.log });
+  const known: WhyParts = {
+    temporal: parts.temporal,
+    domain: parts.domain,
+    execution: executions.get,
+    executions: (limit) => executions.list({ limit }),
+    limits: (query) => readLimits(parts, query),
+  };
+  const reading = atOnce(READERS);
   return {
     request: (caller, body) => measured(parts, body.workflow, () => admission.request(caller, body)),
     reportEpisode: admission.reportEpisode,
@@ -75,17 +87,8 @@ export function createService(parts: ServiceParts): CoordinatorService {
     addWindow: stop.addWindow,
     removeWindow: stop.removeWindow,
     limits: (query) => readLimits(parts, query),
-    decisions: (filter) => readDecisions(parts.temporal, parts.domain, filter),
-    why: (query) =>
-      explainWhy(
-        {
-          ...parts,
-          execution: executions.get,
-          executions: (limit) => executions.list({ limit }),
-          limits: (wanted) => readLimits(parts, wanted),
-        },
-        query,
-      ),
+    decisions: (filter) => reading(() => readDecisions(parts.temporal, parts.domain, filter)),
+    why: (query) => reading(() => explainWhy(known, query)),
     nodes: () => nodes(parts.fleet),
     workflows: () => Promise.resolve(parts.definitions().map(toApiWorkflow)),
     status: () => status(parts),
