@@ -79,15 +79,14 @@ function limitsOf(found: Found, definition: WorkflowConfig['definition']): reado
     ...definition.constraints.map((constraint) => ({ ...constraint, ...about, block: null })),
     ...found.limits
       .filter((limit) => covers(limit, definition))
-      .map(({ kind, value, percent, periodMs, scope, name }) => ({
-        ...{ kind, value, percent, periodMs, scope },
-        ...about,
-        block: name,
-      })),
+      .map(({ kind, value, percent, periodMs, scope, name }) => {
+        const constraint = { kind, value, percent, periodMs, scope };
+        return { ...constraint, ...about, block: name };
+      }),
   ];
 }
 
-/** `ask, elsewhere auto shadow`: the override's targets are in the file. */
+/** `ask, for some auto`: for which is in the file. */
 function modeText({ mode, modeOverrides }: { mode: Mode; modeOverrides: readonly { mode: Mode }[] }): string {
   const others = [...new Set(modeOverrides.map((override) => override.mode))].filter((other) => other !== mode);
   return others.length === 0 ? mode : `${mode}, for some ${others.join(', ')}`;

@@ -22,7 +22,7 @@ import { block, many, needed, one, optional, required, withDefault, type ReadOpt
 import { path, webhookUrl } from './value-addresses.ts';
 import { name, trustDomain, word } from './value-names.ts';
 import { bool, duration, integer, oneOf } from './value-types.ts';
-import { windowBlock, windowOf, type WindowConfig } from './window.ts';
+import { windowBlock, windowsOf, type WindowConfig } from './window.ts';
 
 /** One `route_rule` of `server_config`: opens a door, nothing more. */
 export type RouteRule = {
@@ -197,8 +197,7 @@ export async function standingOf(
   // A running coordinator that has no inventory gets none by reading its files again.
   const hasInventory = known.hasInventory !== false && section.given.has('inventory');
   const limits = fleetLimitsOf(section.blocks.limit, options, { ...known, hasInventory });
-  const reading = section.blocks.window.map((window) => windowOf(window, options.problems));
-  const windows = everyOne(await Promise.all(reading));
+  const windows = await windowsOf(section.blocks.window, options.problems);
   return limits === null || windows === null ? null : { limits, windows };
 }
 

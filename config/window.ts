@@ -2,6 +2,7 @@
 import { readCalendar, type Calendar } from './calendar.ts';
 import type { Place } from './problem.ts';
 import type { Problems } from './problems.ts';
+import { everyOne } from './connections.ts';
 import { block, optional, required, withDefault, type Section } from './schema.ts';
 import { isTimeZone } from './time-zone.ts';
 import { path } from './value-addresses.ts';
@@ -95,12 +96,29 @@ export const windowBlock = block({
   },
 });
 
+/** So many the gate can hold of everybody's; and so many names fit what is announced of one. */
+const MAX_WINDOWS = 50;
+const MAX_NAMES = 100;
+
+export async function windowsOf(
+  sections: readonly Section<typeof windowBlock>[],
+  problems: Problems,
+): Promise<readonly WindowConfig[] | null> {
+  const extra = sections[MAX_WINDOWS];
+  if (extra !== undefined)
+    problems.error(extra.place, extra.path, `is one window too many; write at most ${MAX_WINDOWS}`);
+  return everyOne(await Promise.all(sections.map((section) => windowOf(section, problems))));
+}
+
 /** Reads its calendar file too, if it names one. */
-export async function windowOf(section: Section<typeof windowBlock>, problems: Problems): Promise<WindowConfig | null> {
-  const { values, place } = section;
+async function windowOf(section: Section<typeof windowBlock>, problems: Problems): Promise<WindowConfig | null> {
+  const { values, place, path } = section;
   const times = await timesOf(section, problems);
   if (values === null || times === null) return null;
   const { changes, workflows, node_types: nodeTypes, datacenters, nodes, reason } = values;
+  const names = workflows.length + nodeTypes.length + datacenters.length + nodes.length;
+  if (names > MAX_NAMES)
+    problems.error(place, path, `names ${names} things; write at most ${MAX_NAMES}, or make several windows of it`);
   return { place, name: section.labels[0] ?? '', changes, times, workflows, nodeTypes, datacenters, nodes, reason };
 }
 

@@ -47,6 +47,7 @@ type Override = WorkflowConfig['definition']['modeOverrides'][number];
 
 /** So many fit an announcement to the gate. */
 const MAX_OVERRIDES = 16;
+const MAX_NAMES = 100;
 
 export function overridesOf(
   sections: readonly Section<typeof overrideBlock>[],
@@ -55,7 +56,16 @@ export function overridesOf(
   const extra = sections[MAX_OVERRIDES];
   if (extra !== undefined)
     problems.error(extra.place, extra.path, `is one override too many; write at most ${MAX_OVERRIDES}`);
-  return everyOne(sections.map((section) => overrideOf(section, problems)));
+  const overrides = everyOne(sections.map((section) => overrideOf(section, problems)));
+  const names = (overrides ?? []).flatMap(({ nodeTypes, datacenters, nodes }) =>
+    [nodeTypes, datacenters, nodes].flat(),
+  );
+  const last = sections.at(-1);
+  if (names.length > MAX_NAMES && last !== undefined) {
+    const message = `the overrides name ${names.length} things in all; write at most ${MAX_NAMES}: node types or datacenters in place of nodes, say`;
+    problems.error(last.place, last.path, message);
+  }
+  return overrides;
 }
 
 function overrideOf({ values, place, path }: Section<typeof overrideBlock>, problems: Problems): Override | null {

@@ -25,9 +25,9 @@ const nightly: WindowConfig = {
   nodes: [],
   reason: 'backups run',
 };
-const operations = (window: WindowConfig, now: number) =>
+const operations = (window: WindowConfig, now: number, by = 'c1') =>
   windowOperations([window], {
-    by: 'c1',
+    by,
     now,
     onTrouble: (_, error) => {
       throw error;
@@ -80,13 +80,18 @@ test('a window that cannot be worked out is kept closed, and said so', () => {
   assert.deepEqual(told, ['nights: its rule leads nowhere']);
 });
 
-const names = (letter: string) =>
+const names = (letter: string, longest = 2) =>
   fc
-    .uniqueArray(fc.integer({ min: 0, max: 60 }), { maxLength: 40 })
-    .map((all) => all.map((n) => `${letter}-${n}-of-the-fleet`));
+    .uniqueArray(fc.integer({ min: 0, max: 60 }), { maxLength: longest })
+    .map((all) => all.map((n) => `${letter}-${n}`));
 
 test('what one operation cannot hold is announced in several that cover the same targets, each within its bounds', () => {
-  const scope = fc.record({ workflows: names('w'), nodeTypes: names('y'), datacenters: names('c'), nodes: names('n') });
+  const scope = fc.record({
+    workflows: names('w'),
+    nodeTypes: names('y'),
+    datacenters: names('c'),
+    nodes: names('n', 40),
+  });
   const target = fc.record({
     w: fc.integer({ min: 0, max: 60 }),
     y: fc.integer({ min: 0, max: 60 }),
@@ -95,13 +100,14 @@ test('what one operation cannot hold is announced in several that cover the same
   });
   fc.assert(
     fc.property(scope, fc.array(target, { minLength: 20 }), (lists, targets) => {
-      const all = operations({ ...nightly, ...lists }, friday('23:00'));
+      const long = { name: 'w'.repeat(40), reason: 'because '.repeat(20) };
+      const all = operations({ ...nightly, ...long, ...lists }, friday('23:00'), 'c'.repeat(63));
       assert.equal(new Set(all.map(({ nm }) => nm)).size, all.length);
       assert.equal(new Set(all.map(({ id }) => id)).size, all.length);
       for (const one of all) assert.ok(Buffer.byteLength(JSON.stringify(one)) <= MAX_OPERATION_BYTES);
       for (const { w, y, c, n } of targets) {
-        const ref: TargetRef = { k: 'n', n: `n-${n}-of-the-fleet`, y: `y-${y}-of-the-fleet`, c: `c-${c}-of-the-fleet` };
-        const workflow = `w-${w}-of-the-fleet`;
+        const ref: TargetRef = { k: 'n', n: `n-${n}`, y: `y-${y}`, c: `c-${c}` };
+        const workflow = `w-${w}`;
         const named = (list: readonly string[], value: string): boolean => list.length === 0 || list.includes(value);
         const expected =
           named(lists.workflows, workflow) &&

@@ -2,6 +2,7 @@
 import { closedIntervals } from '../../config/window-times.ts';
 import type { WindowConfig } from '../../config/window.ts';
 import { joined, type Interval } from '../../config/intervals.ts';
+import { shortDigestOf } from '../digest.ts';
 import { MAX_OPERATION_BYTES, type Window, type WindowScope } from '../../workflows/gate/operations.ts';
 
 /** A closure is announced for so long, so that it outlives the coordinators that announced it by no more. */
@@ -12,7 +13,7 @@ const JOIN_MS = 2 * 60_000;
 /** A closure that is on is told with its beginning, so that a clock that is ahead of the gate's opens no crack. */
 const BEHIND_MS = 24 * 3_600_000;
 
-const MAX_REASON = 80;
+const MAX_REASON = 60;
 
 type From = {
   /** The coordinator's name. */
@@ -43,21 +44,27 @@ function closedOr(window: WindowConfig, within: Interval, { onTrouble }: From): 
 
 /** More than one when the block names more than fits an operation; each covers a part of what it is about. */
 function operationsOf(window: WindowConfig, closure: Interval, { by, now }: From): readonly Window[] {
-  const operation = (scope: WindowScope, part: number): Window => ({
-    op: 'window',
-    id: `w:${by.slice(0, 40)}:${window.name}:${part}:${now}`,
-    at: now,
-    nm: `file:${window.name}${part === 0 ? '' : `/${part + 1}`}`,
-    sc: scope,
-    f: closure.from,
-    u: closure.until,
-    src: 'f',
-    by: by.slice(0, 60),
-    ...(window.reason === null ? {} : { why: window.reason.slice(0, MAX_REASON) }),
-  });
-  const room = (scope: WindowScope): boolean =>
-    Buffer.byteLength(JSON.stringify(operation(scope, 999))) <= MAX_OPERATION_BYTES;
-  return parts(scopeOf(window), room).map(operation);
+  const operation = (scope: WindowScope, part: number): Window => {
+    const name = `file:${window.name}${part === 0 ? '' : `/${part + 1}`}`;
+    return {
+      op: 'window',
+      id: `w:${shortDigestOf([by, name, now])}`,
+      at: now,
+      nm: name,
+      sc: scope,
+      f: closure.from,
+      u: closure.until,
+      src: 'f',
+      by: by.slice(0, 40),
+      ...(window.reason === null ? {} : { why: window.reason.slice(0, MAX_REASON) }),
+    };
+  };
+  const fits = (scope: WindowScope): boolean =>
+    Buffer.byteLength(JSON.stringify(operation(scope, 99))) <= MAX_OPERATION_BYTES;
+  const scope = scopeOf(window);
+  const [longest] = Object.entries(scope).toSorted(([, a], [, b]) => b.join().length - a.join().length);
+  if (longest === undefined) return [operation(scope, 0)];
+  return parts(scope, longest[0], longest[1], fits).map(operation);
 }
 
 const scopeOf = ({ workflows, nodeTypes, datacenters, nodes }: WindowConfig): WindowScope => ({
@@ -68,12 +75,14 @@ const scopeOf = ({ workflows, nodeTypes, datacenters, nodes }: WindowConfig): Wi
 });
 
 /** A target fits a scope when it fits each of its lists, so halving one list gives two scopes that together cover the same. */
-function parts(scope: WindowScope, fits: (scope: WindowScope) => boolean): readonly WindowScope[] {
-  if (fits(scope)) return [scope];
-  const lists = Object.entries(scope).filter(([, list]) => list.length > 1);
-  const [longest] = lists.toSorted(([, a], [, b]) => b.join().length - a.join().length);
-  if (longest === undefined) return [scope];
-  const [key, list] = longest;
+function parts(
+  scope: WindowScope,
+  key: string,
+  list: readonly string[],
+  fits: (scope: WindowScope) => boolean,
+): readonly WindowScope[] {
+  const one = { ...scope, [key]: list };
+  if (list.length === 1 || fits(one)) return [one];
   const middle = Math.ceil(list.length / 2);
-  return [list.slice(0, middle), list.slice(middle)].flatMap((half) => parts({ ...scope, [key]: half }, fits));
+  return [list.slice(0, middle), list.slice(middle)].flatMap((half) => parts(scope, key, half, fits));
 }
