@@ -1,7 +1,6 @@
 /** What the gate was told and answered, as a line of the audit: decisions and people's words, nothing that is only bookkeeping. */
 import type { Answer, Ask, Operation, PauseScope, WindowScope } from '../../workflows/gate/operations.ts';
-import { scopeText } from '../gate/reasons.ts';
-import { CONSTRAINT } from '../gate/reasons.ts';
+import { CONSTRAINT, scopeText } from '../gate/reasons.ts';
 import { execution, targetOf } from '../journal/decision-record.ts';
 import type { AuditFields } from './chain.ts';
 
@@ -67,7 +66,7 @@ export function auditLine(op: Operation, answer: Answer, caller: (short: string)
 
 /** Answers that were given before, and those of a request that goes on waiting, decided nothing. */
 function askLine(op: Ask, answer: Answer, caller: (short: string) => string): AuditFields | null {
-  if ('known' in answer && answer.known === true) return null;
+  if ('known' in answer && answer.known) return null;
   if (answer.a === 'unknown_definition' || (answer.a === 'pending' && op.rq !== undefined)) return null;
   return {
     kind: 'decision',
@@ -98,7 +97,7 @@ const word = (
 
 /** The stable code of an answer, and what stood in the way with its counts. */
 function result(answer: Answer): Record<string, unknown> {
-  const code = 'c' in answer ? answer.c : 'full' in answer && answer.full === true ? 'full' : undefined;
+  const code = 'c' in answer ? answer.c : 'full' in answer && answer.full ? 'full' : undefined;
   const reasons = 'r' in answer ? answer.r : undefined;
   return {
     answer: answer.a,
