@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { checkRecord } from './checks/all-checks.ts';
 import { Fabricated, limit, node } from './fabricated.ts';
 import type { FindingKind } from './finding.ts';
-import type { ProofRecord } from './record.ts';
+import type { AskedOp, ProofRecord } from './record.ts';
 
 const A = node('web-1');
 const B = node('web-2');
@@ -350,6 +350,82 @@ describe('the checker finds what was planted, and nothing at the edge', () => {
       made.tell({ op: 'resume', pause: 'p1' }, { a: 'ok' });
       made.run('heal', A);
       clean(made.record());
+    });
+  });
+
+  describe('windows', () => {
+    const close = (made: Fabricated, src: 'f' | 'p', seconds: number): void =>
+      made.tell(
+        { op: 'window', nm: 'night', src, sc: { y: ['web'] }, f: made.now, u: made.now + seconds * 1_000 },
+        { a: 'ok' },
+      );
+
+    it('admitted, or permitted a change, while one is closed', () => {
+      const made = begin();
+      const before = made.admit('heal', A);
+      made.start(before);
+      close(made, 'f', 60);
+      made.permit(before, { s: 'undo', undo: true });
+      clean(made.record());
+      made.permit(before);
+      finds(made.record(), 'closed-window', /permitted step act while the window night was closed/);
+      const other = begin();
+      close(other, 'p', 60);
+      other.pass(59).admit('heal', A);
+      finds(other.record(), 'closed-window', /admitted while the window night was closed/);
+    });
+
+    it('not once it has opened, was removed by hand, is over others, or by breaking the glass', () => {
+      const made = begin();
+      close(made, 'f', 60);
+      made.admit('heal', node('db-1', { y: 'db' }));
+      made.pass(60).run('heal', A);
+      close(made, 'p', 60);
+      made.tell({ op: 'unwindow', nm: 'night' }, { a: 'ok' });
+      made.run('heal', A);
+      close(made, 'p', 60);
+      made.tell({ op: 'approve', rq: 'a:1', p: 'plan-4', by: 'somebody', glass: true }, { a: 'ok' });
+      made.run('heal', A, 1, { rq: 'a:1' });
+      clean(made.record());
+    });
+  });
+
+  describe('modes', () => {
+    const inMode = (md: string, ov: AskedOp['ov'] = []): Fabricated => {
+      const made = new Fabricated();
+      made.tell({ op: 'definitions', w: 'heal', d: 'd1', lim: [], ch: true, md, ov }, { a: 'limits', v: 1 });
+      return made;
+    };
+    const yes = (made: Fabricated, more: Partial<AskedOp> = {}): void =>
+      made.tell({ op: 'approve', rq: 'a:1', p: 'plan-1', by: 'other', ...more }, { a: 'ok' });
+
+    it('admitted in shadow, and without a yes, by who asked, or for another plan in ask', () => {
+      const shadow = inMode('shadow');
+      shadow.admit('heal', A);
+      finds(shadow.record(), 'unapproved', /only rehearsed/);
+      const asked = (more: Partial<AskedOp> | null): ProofRecord => {
+        const made = inMode('ask');
+        if (more !== null) yes(made, more);
+        made.admit('heal', A, { rq: 'a:1', by: 'me' });
+        return made.record();
+      };
+      finds(asked(null), 'unapproved', /without the yes/);
+      finds(asked({ by: 'me' }), 'unapproved', /approved by who asked, me/);
+      finds(asked({ p: 'another' }), 'unapproved', /another plan/);
+      clean(asked({}));
+      clean(asked({ by: 'me', glass: true }));
+    });
+
+    it('of overrides that fit the strictest holds, in the place of the own mode', () => {
+      const scope = { y: ['web'] };
+      const stricter = inMode('auto', [['ask', scope]]);
+      stricter.admit('heal', node('db-1', { y: 'db' }));
+      clean(stricter.record());
+      stricter.admit('heal', A);
+      finds(stricter.record(), 'unapproved');
+      const laxer = inMode('ask', [['auto', scope]]);
+      laxer.admit('heal', A);
+      clean(laxer.record());
     });
   });
 

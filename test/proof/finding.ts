@@ -8,6 +8,8 @@ export type FindingKind =
   | 'one-per-node'
   | 'acting-outside-lease'
   | 'paused'
+  | 'closed-window'
+  | 'unapproved'
   | 'unadmitted'
   | 'never-started'
   | 'doubled-action'
@@ -31,6 +33,9 @@ export const OVER_ADMISSIONS: ReadonlySet<FindingKind> = new Set<FindingKind>([
   'max-unavailable',
   'max-ineffective',
   'one-per-node',
+  'paused',
+  'closed-window',
+  'unapproved',
 ]);
 /** Something was done, or begun, twice. */
 export const DOUBLED: ReadonlySet<FindingKind> = new Set<FindingKind>(['doubled-action', 'doubled-episode']);

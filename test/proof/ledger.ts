@@ -9,6 +9,7 @@ import {
   type Given,
   type LimitFact,
   type ProofRecord,
+  type ScopeFact,
   type Sweep,
   type TargetFact,
 } from './record.ts';
@@ -23,6 +24,7 @@ export type PermitFact = Moment & {
   readonly nonce: string;
   readonly beginBy: number;
   readonly changing: boolean;
+  readonly undo: boolean;
 };
 
 export type LeaseLife = {
@@ -48,6 +50,8 @@ export type Announcement = Moment & {
   readonly digest: string;
   readonly limits: readonly LimitFact[];
   readonly changing: boolean;
+  readonly mode: string;
+  readonly overrides: readonly (readonly [mode: string, scope: ScopeFact])[];
 };
 
 export type Ledger = {
@@ -79,7 +83,8 @@ function announced(known: Map<string, Announcement[]>, op: AskedOp, moment: Mome
   const workflow = op.w ?? '';
   const list = known.get(workflow) ?? [];
   known.set(workflow, list);
-  list.push({ ...moment, workflow, digest: op.d ?? '', limits: op.lim ?? [], changing: op.ch === true });
+  const { d: digest = '', lim: limits = [], md: mode = 'auto', ov: overrides = [] } = op;
+  list.push({ ...moment, workflow, digest, limits, changing: op.ch === true, mode, overrides });
 }
 
 function admitted(
@@ -141,6 +146,7 @@ function permitted(lease: LeaseLife, op: AskedOp, given: Given, moment: Moment):
     nonce: given.no ?? '',
     beginBy: given.bb ?? 0,
     changing,
+    undo: op.undo === true,
   });
   if (changing && !lease.holds.some((held) => held.node === node)) lease.holds.push({ ...moment, node });
 }
@@ -163,11 +169,16 @@ function swept(lease: LeaseLife | undefined, { execution }: Sweep, moment: Momen
 /** A definition that was announced this long ago holds no more, once another holds. */
 const DEFINITION_MS = 5 * 60_000;
 
-/** All limits announced for a workflow within the five minutes before, equal ones once; when that is none, the latest announced. */
-export function limitsAt(ledger: Ledger, workflow: string, { seq, at }: Moment): readonly LimitFact[] {
+/** What was announced for a workflow within the five minutes before; when that is nothing, the latest. */
+export function announcedAt(ledger: Ledger, workflow: string, { seq, at }: Moment): readonly Announcement[] {
   const before = (ledger.announcements.get(workflow) ?? []).filter((one) => one.seq < seq);
   const fresh = before.filter((one) => one.at + DEFINITION_MS >= at);
-  const holding = fresh.length > 0 ? fresh : before.slice(-1);
+  return fresh.length > 0 ? fresh : before.slice(-1);
+}
+
+/** All limits that hold for a workflow just then, equal ones once. */
+export function limitsAt(ledger: Ledger, workflow: string, moment: Moment): readonly LimitFact[] {
+  const holding = announcedAt(ledger, workflow, moment);
   const unique = new Map(holding.flatMap(({ limits }) => limits.map((limit) => [JSON.stringify(limit), limit])));
   return [...unique.values()];
 }

@@ -23,6 +23,14 @@ export type LimitFact = {
   readonly g?: string;
 };
 
+/** Covers what fits each list that is there. */
+export type ScopeFact = {
+  readonly w?: readonly string[];
+  readonly y?: readonly string[];
+  readonly c?: readonly string[];
+  readonly n?: readonly string[];
+};
+
 /** An operation as it stands in the gate's history: of each kind only the fields that some check reads. */
 export type AskedOp = {
   readonly op: string;
@@ -50,8 +58,18 @@ export type AskedOp = {
   readonly o?: string;
   readonly lim?: readonly LimitFact[];
   readonly pause?: string;
-  readonly sc?: { readonly k: string; readonly v?: string };
+  /** Of a pause: `k` and `v`; of a window: lists. */
+  readonly sc?: ScopeFact & { readonly k?: string; readonly v?: string };
   readonly until?: number;
+  readonly by?: string;
+  readonly glass?: true;
+  readonly md?: string;
+  readonly ov?: readonly (readonly [mode: string, scope: ScopeFact])[];
+  /** Window: name, whose, from, until. */
+  readonly nm?: string;
+  readonly src?: string;
+  readonly f?: number;
+  readonly u?: number;
   /** Fleet report. */
   readonly r?: string;
   readonly v?: number;

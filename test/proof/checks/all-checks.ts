@@ -3,6 +3,7 @@ import { factsOf, type Facts } from '../facts.ts';
 import type { Finding } from '../finding.ts';
 import type { ProofRecord } from '../record.ts';
 import { actingOutsideLease } from './acting-outside-lease.ts';
+import { closedWindow } from './closed-window.ts';
 import { concurrency } from './concurrency.ts';
 import { contradictions } from './contradictions.ts';
 import { cooldown } from './cooldown.ts';
@@ -16,6 +17,7 @@ import { neverStarted } from './never-started.ts';
 import { onePerNode } from './one-per-node.ts';
 import { paused } from './paused.ts';
 import { unadmitted } from './unadmitted.ts';
+import { unapproved } from './unapproved.ts';
 
 const CHECKS: readonly ((facts: Facts) => Finding[])[] = [
   concurrency,
@@ -26,6 +28,8 @@ const CHECKS: readonly ((facts: Facts) => Finding[])[] = [
   onePerNode,
   actingOutsideLease,
   paused,
+  closedWindow,
+  unapproved,
   unadmitted,
   neverStarted,
   doubledAction,

@@ -6,7 +6,7 @@ import { leaseName, type AskedOp, type TargetFact } from '../record.ts';
 
 type Pause = {
   readonly id: string;
-  readonly scope: { readonly k: string; readonly v?: string };
+  readonly scope: { readonly k?: string; readonly v?: string };
   readonly until: number;
 };
 

@@ -82,6 +82,16 @@ export const WORKFLOWS: Readonly<Record<string, DrillWorkflow>> = {
     targets: names(SPARES),
     weight: 3,
   },
+  asked: {
+    hcl: FROM_AFAR + 'mode = "ask"\napprove_within = "30s"\n' + step('work', '20s'),
+    targets: names(SPARES),
+    weight: 1,
+  },
+  rehearsed: {
+    hcl: FROM_AFAR + 'mode = "shadow"\n' + constraint({ kind: 'concurrency', value: 1 }) + step('work', '20s'),
+    targets: names(SPARES),
+    weight: 1,
+  },
   floored: {
     hcl: constraint({ kind: 'maxUnavailable', value: '50%' }) + step('work', '20s'),
     targets: names(AGENTS.filter(({ type }) => type === 'web')),

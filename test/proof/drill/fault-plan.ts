@@ -17,8 +17,9 @@ export const FAULTS = [
   /** All connections to Temporal broken, and none let through for some seconds. */
   'cut-coordinator',
   'cut-agent',
-  /** By a person, and resumed: no fault, but it has to survive all the others. */
+  /** By a person, and lifted: no faults, but they have to survive all the others. */
   'pause',
+  'window',
   'terminate-gate',
   'reset-gate',
 ] as const;

@@ -37,6 +37,7 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   'cut-coordinator': (fleet, fault) => cut(fleet, coordinator(fault), fault.forMs),
   'cut-agent': (fleet, fault) => cut(fleet, agent(fault), fault.forMs),
   pause: paused,
+  window: closed,
   'terminate-gate': async ({ control }) => {
     await control.workflow.getHandle(GATE).terminate('drill');
     return GATE;
@@ -85,6 +86,14 @@ async function paused({ person }: DrillFleet, { which, forMs }: Fault): Promise<
   await delay(forMs);
   const lifted = (): Promise<boolean> => person.resume({ id, reason: 'drill' }).then(() => true);
   await eventually(lifted, { what: 'the pause to be lifted', timeoutMs: 60_000, everyMs: 1_000 });
+  return JSON.stringify(scope);
+}
+
+async function closed({ person }: DrillFleet, { which, forMs }: Fault): Promise<string> {
+  const scope = which % 2 === 0 ? { node_types: ['spare'] } : { workflows: ['single', 'paced'] };
+  const until = new Date(Date.now() + forMs).toISOString();
+  await person.addWindow({ scope, until, reason: 'drill' });
+  await delay(forMs);
   return JSON.stringify(scope);
 }
 

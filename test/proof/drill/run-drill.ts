@@ -16,6 +16,7 @@ import { COORDINATORS, startDrillFleet, type DrillFleet } from './drill-fleet.ts
 import { AGENTS } from './drill-workflows.ts';
 import { faultPlan, type Fault, type FaultKind } from './fault-plan.ts';
 import { inject } from './inject.ts';
+import { standIn } from './person.ts';
 
 export type DrillOptions = {
   readonly seed: number;
@@ -62,11 +63,14 @@ export async function runDrill(options: DrillOptions): Promise<{ result: DrillRe
   const fleet = stack.use(await startDrillFleet(options.log));
   const clients = await Promise.all(Array.from({ length: CALLERS }, (_, index) => caller(fleet, index, stack)));
   const load = startLoad({ seed, clients, pauseMs: PAUSE_MS });
-  const began = Date.now();
-  const kills = await suffer(fleet, options, load, began);
+  const leaving = new AbortController();
+  const person = standIn(fleet.person, seed, leaving.signal);
+  const kills = await suffer(fleet, options, load, Date.now());
   load.stop();
   say('calm: waiting for answers and leases');
   const held = await calm(fleet, load);
+  leaving.abort();
+  await person;
   const { address } = fleet.site.temporal;
   const record = await readRecord({ address, domain: 'main', since: 0, effects: fleet.effects });
   return { result: resultOf(options, load, record, kills, held), record };
