@@ -1,5 +1,5 @@
 /** What would hold if these files were in force: each workflow's mode and limits, and when windows are closed next. */
-import type { Standing } from '../config/coordinator.ts';
+import type { Standing } from '../config/standing.ts';
 import { formatDuration } from '../config/duration.ts';
 import { closedIntervals } from '../config/window-times.ts';
 import type { WindowConfig } from '../config/window.ts';

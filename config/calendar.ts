@@ -3,7 +3,8 @@ import { runInNewContext } from 'node:vm';
 import type { default as Ical } from 'ical.js';
 import { Clocks } from './calendar-clock.ts';
 import { calendarParts, type CalendarPart } from './calendar-lines.ts';
-import { CalendarMistake, occurrences, seriesOf, type Series } from './calendar-series.ts';
+import { occurrences } from './calendar-occurrences.ts';
+import { CalendarMistake, DAY_MS, seriesOf, type Series } from './calendar-series.ts';
 import { readBounded } from './files.ts';
 import { clipped, joined, type Interval } from './intervals.ts';
 import { formatProblem, type Place } from './problem.ts';
@@ -19,7 +20,6 @@ export type Calendar = {
   readonly between: (within: Interval) => readonly Interval[];
 };
 
-const DAY_MS = 86_400_000;
 /** So far ahead a calendar has to make sense when it is read. */
 const AHEAD_MS = 400 * DAY_MS;
 /** For all events together; a calendar of ten years of daily events takes a tenth of it. */

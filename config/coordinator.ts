@@ -14,15 +14,13 @@ import {
   type PrometheusSourceConfig,
   type TemporalConfig,
 } from './connections.ts';
-import { fleetLimitsOf, limitBlock, type FleetLimit } from './fleet-limits.ts';
-import type { Known } from './known.ts';
 import type { Place } from './problem.ts';
 import type { Problems } from './problems.ts';
 import { block, many, needed, one, optional, required, withDefault, type ReadOptions, type Section } from './schema.ts';
 import { path, webhookUrl } from './value-addresses.ts';
 import { name, trustDomain, word } from './value-names.ts';
 import { bool, duration, integer, oneOf } from './value-types.ts';
-import { windowBlock, windowsOf, type WindowConfig } from './window.ts';
+import { standingBlocks, type Standing } from './standing.ts';
 
 /** One `route_rule` of `server_config`: opens a door, nothing more. */
 export type RouteRule = {
@@ -79,7 +77,7 @@ export type AuditConfig = {
   readonly required: boolean;
 };
 
-export type CoordinatorConfig = {
+export type CoordinatorConfig = Standing & {
   /** `name = "c1"`: tells this coordinator from others on logs and Temporal; default the host's name. */
   readonly name: string;
   /** `domain = "main"`: the gate's domain. */
@@ -100,8 +98,6 @@ export type CoordinatorConfig = {
   readonly inventory: string | null;
   readonly sources: readonly PrometheusSourceConfig[];
   readonly notify: readonly NotifyConfig[];
-  readonly limits: readonly FleetLimit[];
-  readonly windows: readonly WindowConfig[];
   /** Where every decision and every refused caller is written down; null: in the log only. */
   readonly audit: AuditConfig | null;
 };
@@ -152,8 +148,7 @@ export const coordinatorFile = block({
     temporal: needed(temporalBlock),
     source: many(sourceBlock),
     notify: many(notifyBlock),
-    limit: many(limitBlock),
-    window: many(windowBlock),
+    ...standingBlocks,
     audit: one(
       block({
         doc: 'A record of every decision and every refused caller, one JSON document a line, each line sealing the one before.',
@@ -184,22 +179,6 @@ export const coordinatorFile = block({
 });
 
 const LOOPBACK = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|::1)$/;
-
-/** What holds across workflows; it may stand in a file of its own. */
-export type Standing = Pick<CoordinatorConfig, 'limits' | 'windows'>;
-
-/** Reads the calendars that windows name. Null when anything is wrong with it. */
-export async function standingOf(
-  section: Section<typeof coordinatorFile>,
-  options: ReadOptions,
-  known: Known,
-): Promise<Standing | null> {
-  // A running coordinator that has no inventory gets none by reading its files again.
-  const hasInventory = known.hasInventory !== false && section.given.has('inventory');
-  const limits = fleetLimitsOf(section.blocks.limit, options, { ...known, hasInventory });
-  const windows = await windowsOf(section.blocks.window, options.problems);
-  return limits === null || windows === null ? null : { limits, windows };
-}
 
 /** Checks what a schema cannot, and gives the whole configuration when nothing is missing or wrong. */
 export function coordinatorOf(

@@ -2,7 +2,8 @@
 import { agentFile, agentOf, type AgentConfig, type CommandDefinition } from './agent.ts';
 import { clientFile, clientOf, type ClientProfile } from './client.ts';
 import { commandsFile, commandsOf } from './commands.ts';
-import { coordinatorFile, coordinatorOf, standingOf, type CoordinatorConfig } from './coordinator.ts';
+import { coordinatorFile, coordinatorOf, type CoordinatorConfig } from './coordinator.ts';
+import { standingOf } from './standing.ts';
 import { beginning, decodeFile, listHclFiles, mergeBodies, baseName, type DecodedFile } from './files.ts';
 import { inventoryFile, inventoryOf, type InventoryNode } from './inventory.ts';
 import type { Known } from './known.ts';

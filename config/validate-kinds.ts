@@ -2,7 +2,8 @@
 import { agentOf } from './agent.ts';
 import { clientOf } from './client.ts';
 import { commandsOf } from './commands.ts';
-import { coordinatorOf, standingOf, type CoordinatorConfig, type Standing } from './coordinator.ts';
+import { coordinatorOf, type CoordinatorConfig } from './coordinator.ts';
+import { standingOf, type Standing } from './standing.ts';
 import { crossCheck } from './cross-check.ts';
 import { beginning, type DecodedFile } from './files.ts';
 import { inventoryOf, type InventoryNode } from './inventory.ts';
