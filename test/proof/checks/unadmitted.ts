@@ -3,10 +3,13 @@ import type { Facts } from '../facts.ts';
 import type { Finding } from '../finding.ts';
 import { leaseName, type ExecutionFact } from '../record.ts';
 
+/** An execution begins within so long after its admission. */
+const START_MS = 20_000;
+
 export function unadmitted(facts: Facts): Finding[] {
   const { record } = facts;
   // A journal whose beginning is gone cannot speak of what began before it.
-  const reaches = record.whole ? 0 : (record.journal[0]?.at ?? Number.POSITIVE_INFINITY);
+  const reaches = record.whole ? 0 : (record.journal[0]?.at ?? Number.POSITIVE_INFINITY) + START_MS;
   return record.executions.flatMap((execution): Finding[] => {
     if (execution.started < reaches) return [];
     const wrong = wrongWith(facts, execution);
