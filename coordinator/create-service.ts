@@ -4,13 +4,11 @@ import type { Logger } from 'pino';
 import type { AccessConfig } from '../config/coordinator.ts';
 import type { ApiDecision, ApiNode, ApiPendingDetail, ApiStatus, ApiWorkflow } from '../workflows/api.ts';
 import type { TaskQueueTarget, WorkflowDefinition } from '../workflows/contract.ts';
-import type { PendingInput } from '../workflows/pending-request.ts';
 import { callerText, mayDo } from './access.ts';
 import type { Admission } from './admission.ts';
 import type { Executions } from './executions.ts';
 import type { Fleet } from './fleet.ts';
 import type { GateClient } from './gate/gate-client.ts';
-import { firstInput } from './first-input.ts';
 import { gateStatus } from './gate/gate-status.ts';
 import { readLimits } from './gate/limits.ts';
 import { atOnce } from './journal/at-once.ts';
@@ -80,7 +78,7 @@ export function createService(parts: ServiceParts): CoordinatorService {
       parts.onCancel?.(callerText(caller), cancelled.id, reason);
       return cancelled;
     },
-    ...pendingOf(waiting, parts.temporal),
+    ...pendingOf(waiting),
     pause: stop.pause,
     resume: stop.resume,
     windows: stop.windows,
@@ -113,12 +111,9 @@ async function measured(
 
 type Pending = 'listPending' | 'getPending' | 'cancelPending' | 'approve' | 'deny';
 
-const pendingOf = (waiting: WaitingRequests, temporal: Temporal): Pick<CoordinatorService, Pending> => ({
+const pendingOf = (waiting: WaitingRequests): Pick<CoordinatorService, Pending> => ({
   listPending: waiting.list,
-  getPending: async (id) => ({
-    ...(await pendingDetail(waiting, await waiting.get(id))),
-    asked: await askedOf(temporal, id),
-  }),
+  getPending: async (id) => pendingDetail(waiting, await waiting.get(id)),
   cancelPending: async (caller, id, reason) => pendingDetail(waiting, await waiting.cancel(caller, id, reason)),
   approve: (caller, id, { plan = null, reason = null, break_glass: breakGlass = false }) =>
     waiting.approve(caller, id, { plan, reason, breakGlass }),
@@ -134,16 +129,8 @@ async function pendingDetail(waiting: WaitingRequests, state: PendingState): Pro
     execution: state.execution,
     message: state.message ?? request?.message ?? (state.open ? 'it waits' : 'it waits no more'),
     request,
-    asked: null,
+    asked: state.asked ?? null,
   };
-}
-
-/** Whoever says yes must see what to: the gate knows the plan by its digest only. */
-async function askedOf(temporal: Temporal, id: string): Promise<ApiPendingDetail['asked']> {
-  const given = await firstInput<PendingInput>(temporal, id).catch(() => null);
-  if (given === null) return null;
-  const { plan, reason, evidence } = given.request;
-  return { args: { ...plan.args }, reason, evidence: evidence.summary };
 }
 
 async function authoriseCancel(parts: ServiceParts, caller: Caller, id: string): Promise<void> {

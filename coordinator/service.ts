@@ -79,6 +79,8 @@ export type PendingState = {
   readonly outcome: string | null;
   readonly execution: string | null;
   readonly message: string | null;
+  /** What whoever says yes must see. */
+  readonly asked?: ApiPendingDetail['asked'];
 };
 
 /** Requests that wait, as `coordinator/waiting` looks after them; each method checks whether the caller may. */

@@ -26,6 +26,7 @@ export type StraysOptions = {
   readonly gate: GateClient;
   readonly log: Logger;
   readonly everyMs?: number;
+  readonly youngMs?: number;
 };
 
 export type Strays = {
@@ -72,7 +73,10 @@ function tell(log: Logger, found: readonly Stray[], before: readonly Stray[]): v
 const TYPES = ['runbook', ...TYPESCRIPT_WORKFLOWS].map((type) => `'${type}'`).join(', ');
 
 /** Leases are read after executions, so that whoever was admitted meanwhile has his lease. `plans` keeps what was read of each run. */
-async function findStrays({ temporal, gate }: StraysOptions, plans: Map<string, string>): Promise<Stray[]> {
+async function findStrays(
+  { temporal, gate, youngMs = YOUNG_MS }: StraysOptions,
+  plans: Map<string, string>,
+): Promise<Stray[]> {
   const query = `ExecutionStatus = 'Running' AND WorkflowType IN (${TYPES})`;
   const running = await temporal.call('list running executions', async () => {
     const all: { readonly workflowId: string; readonly runId: string; readonly startTime: Date }[] = [];
@@ -86,7 +90,7 @@ async function findStrays({ temporal, gate }: StraysOptions, plans: Map<string, 
   for (const run of plans.keys()) if (!running.some(({ runId }) => runId === run)) plans.delete(run);
   const strays: Stray[] = [];
   for (const { workflowId, runId, startTime } of running) {
-    if (Date.now() - startTime.getTime() < YOUNG_MS) continue;
+    if (Date.now() - startTime.getTime() < youngMs) continue;
     const why = await strayBecause(temporal, leases.get(workflowId), workflowId, runId, plans);
     if (why !== null) strays.push({ execution: workflowId, why });
   }

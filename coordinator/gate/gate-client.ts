@@ -30,6 +30,9 @@ const OPERATION_DEADLINE_MS = 10_000;
 /** What nobody waits for goes with the next batch, or alone after so long. */
 const RIDE_MS = 250;
 const RETRY_MS = 150;
+const QUERY_PATIENCE_MS = 3_000;
+/** gRPC: the server has too much of it already. */
+const RESOURCE_EXHAUSTED = 8;
 
 /** No decision could be taken; asking again with the same id is always safe. */
 export class GateUnavailableError extends Error {
@@ -79,6 +82,7 @@ export class GateClient {
   #waiting: Waiting[] = [];
   #wake: NodeJS.Timeout | null = null;
   #closed = false;
+  #asked: Promise<unknown> = Promise.resolve();
 
   constructor(options: GateClientOptions) {
     this.#options = options;
@@ -140,11 +144,24 @@ export class GateClient {
     return this.#query('explain', 'ask the gate for its limits', { w: workflow, t: target });
   }
 
-  async #query<T>(name: string, what: string, ...args: readonly unknown[]): Promise<T> {
-    try {
-      return await this.#options.temporal.call(what, () => this.#handle().query<T, unknown[]>(name, ...args));
-    } catch (error) {
-      throw isClosed(error) || isNotFound(error) ? missing(this.#options.domain, error) : error;
+  /** One after the other: while a gate has work to do, the server keeps a single query waiting for it and refuses the rest. */
+  #query<T>(name: string, what: string, ...args: readonly unknown[]): Promise<T> {
+    const answer = this.#asked.then(() => this.#ask<T>(name, what, args));
+    this.#asked = answer.catch(() => undefined);
+    return answer;
+  }
+
+  async #ask<T>(name: string, what: string, args: readonly unknown[]): Promise<T> {
+    const deadline = Date.now() + QUERY_PATIENCE_MS;
+    for (;;) {
+      try {
+        return await this.#options.temporal.call(what, () => this.#handle().query<T, unknown[]>(name, ...args));
+      } catch (error) {
+        if (isClosed(error) || isNotFound(error)) throw missing(this.#options.domain, error);
+        // Another coordinator's query waits there.
+        if (grpcCode(error) !== RESOURCE_EXHAUSTED || Date.now() > deadline || this.#closed) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())));
+      }
     }
   }
 

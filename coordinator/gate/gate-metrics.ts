@@ -13,7 +13,7 @@ import { CONSTRAINT, scopeText } from './reasons.ts';
 
 const REFRESH_MS = 15_000;
 /** So many questions about limits for one refresh; a fleet of more types and sites than that sees some of its limits only. */
-const MOST_QUESTIONS = 60;
+const MOST_QUESTIONS = 30;
 
 export type GateMetricsOptions = {
   readonly gate: Pick<GateClient, 'summary' | 'explain'>;

@@ -1,6 +1,6 @@
 /** The workflows that wait, on Temporal: started once for each request, called, cancelled, and asked what became of them. */
 import { randomUUID } from 'node:crypto';
-import { defaultPayloadConverter, defineSearchAttributeKey } from '@temporalio/common';
+import { defineSearchAttributeKey } from '@temporalio/common';
 import { QUEUES, type SearchAttribute } from '../../workflows/contract.ts';
 import {
   LOOK_SIGNAL,
@@ -10,6 +10,7 @@ import {
   type PendingRequest,
   type PendingResult,
 } from '../../workflows/pending-request.ts';
+import { firstInput } from '../first-input.ts';
 import { attributesOf } from '../start-execution.ts';
 import { isNotFound, type Temporal } from '../temporal.ts';
 import { pendingOf } from './pending-id.ts';
@@ -107,15 +108,7 @@ async function read(temporal: Temporal, pending: string): Promise<PendingFacts |
 
 async function readAsked(temporal: Temporal, pending: string): Promise<PendingRequest | null> {
   try {
-    const { history } = await temporal.call('read what waits', () =>
-      temporal.connection.workflowService.getWorkflowExecutionHistory({
-        namespace: temporal.control.options.namespace,
-        execution: { workflowId: pending },
-        maximumPageSize: 1,
-      }),
-    );
-    const [payload] = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
-    return payload ? defaultPayloadConverter.fromPayload<PendingInput>(payload).request : null;
+    return (await firstInput<PendingInput>(temporal, pending))?.request ?? null;
   } catch (error) {
     if (isNotFound(error)) return null;
     throw error;

@@ -224,11 +224,11 @@ const QUIET = pino({ level: 'silent' });
 
 const fettle = (...args: string[]): string[] => [process.execPath, path.join(ROOT, 'cmd/main.ts'), ...args];
 
-/** Whether decisions can be taken: the gate is open and Workers poll. */
+/** Whether decisions can be taken, be it that all is paused: the gate answers and Workers poll. */
 async function ready(client: CoordinatorClient): Promise<boolean> {
   try {
     const status = await client.status();
-    return status.temporal.connected && status.gate.state === 'open';
+    return status.temporal.connected && (status.gate.state === 'open' || status.gate.state === 'paused');
   } catch {
     return false;
   }
