@@ -2,7 +2,7 @@
 import { Context } from '@temporalio/activity';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import type { CoordinatorConfig } from '../config/coordinator.ts';
+import type { AccessConfig, CoordinatorConfig } from '../config/coordinator.ts';
 import { openSvidSource, type SvidSource } from '../identity/svid-source.ts';
 import { openSourcePool, type SourcePool } from '../sources/source-pool.ts';
 import { createAdmission, type Admission } from './admission.ts';
@@ -189,6 +189,7 @@ async function openCourier({ config, identity, temporal, measures, log }: House)
 type Asking = DecideOptions &
   StartOptions & {
     readonly pending: PendingWorkflows;
+    readonly access: () => AccessConfig;
     readonly onDecision: (decision: string, workflow: string) => void;
   };
 
@@ -199,6 +200,7 @@ const askingOf = (
   name: config.name,
   gate,
   ruling: rules.ruling,
+  access: rules.access,
   start: async (input) => {
     await drills?.beforeStart?.(input.execution);
     await startExecution(temporal, input, starter());

@@ -18,6 +18,7 @@ const LIMITED = `constraint {
 const WORKFLOWS = {
   careful: `mode = "ask"\n${drillStep('mark')}`,
   'careful-limited': `mode = "ask"\n${LIMITED}${drillStep('gated')}`,
+  closed: drillStep('mark'),
   impatient: `mode = "ask"\napprove_within = "3s"\n${drillStep('mark')}`,
   rehearsed: `mode = "shadow"\n${LIMITED}${drillStep('mark')}`,
 };
@@ -113,6 +114,25 @@ describe('a workflow that asks', () => {
     assert.equal((await ended(oncall, execution ?? '')).outcome, 'healed');
     assert.equal(await metricOf(drill.site.address, 'fettle_coordinator_break_glass_total'), 1);
     await drill.roles.get('c1')?.waitForLine('BREAK GLASS');
+  });
+
+  it('runs in a closed window only for who breaks the glass', async () => {
+    const until = new Date(Date.now() + 600_000).toISOString();
+    await second.addWindow({ scope: { workflows: ['closed'] }, until, reason: 'audit' });
+    const refused = await oncall.request(drillRequest('closed', 'closed-1'));
+    assert.ok(refused.decision === 'refused', JSON.stringify(refused));
+    assert.deepEqual(
+      refused.reasons.map(({ constraint }) => constraint),
+      ['window'],
+    );
+    const waiting = await oncall.request({ ...drillRequest('closed', 'closed-2'), wait_s: 3_600 });
+    const { pending, waits_for } = pendingOf(waiting);
+    assert.equal(waits_for, 'limits');
+    await assert.rejects(second.approve(pending, {}), /waits for nobody's yes: .*--break-glass/);
+    await chief.approve(pending, { break_glass: true, reason: 'burning' });
+    const { execution } = await over(pending);
+    assert.equal((await ended(oncall, execution ?? '')).outcome, 'healed');
+    assert.deepEqual([await drill.marks('closed-1'), await drill.marks('closed-2')], [[], ['done']]);
   });
 
   it('does not run when nobody has said yes in time', async () => {

@@ -18,6 +18,7 @@ describe('recorded histories', () => {
       'not-helping.json',
       'slow.json',
       'anywhere.json',
+      'pending.json',
       'restart-if-down.json',
     ]) {
       assert.ok(files.includes(needed), `${needed} is missing: FETTLE_RECORD=1 npm test -- workflow-paths`);

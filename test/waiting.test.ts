@@ -1,9 +1,11 @@
 /** Requests that wait for room: in which order they are admitted, how they end, and what a crash leaves of them. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { defineSearchAttributeKey } from '@temporalio/common';
 import type { CoordinatorClient } from '../identity/coordinator-client.ts';
 import type { ApiDecision, ApiIdentity, ApiPendingDetail, ApiRequest } from '../workflows/api.ts';
 import { pendingId } from '../workflows/contract.ts';
+import { LOOK_SIGNAL } from '../workflows/pending-request.ts';
 import { admitted, allFree, drillRequest, drillStep, startDrillSite, type DrillSite } from './support/drill-site.ts';
 import { ended } from './support/paths-site.ts';
 import { eventually } from './support/processes.ts';
@@ -202,6 +204,49 @@ describe('a request that waits', () => {
     assert.doesNotMatch(decision.message, /more$/);
   });
 
+  it('is kept through a pause, which refuses what is new, and decided again afterwards', async () => {
+    const holder = await hold('line', 'pause-holder');
+    await drill.open('paused');
+    const { pending } = pendingOf(await client.request(wait('line', 'paused')));
+    const pause = await client.pause({ scope: { workflow: 'line' }, reason: 'looking' });
+    const refused = await client.request(wait('line', 'new', {}, 2));
+    assert.ok(refused.decision === 'refused' && refused.code === 'paused', JSON.stringify(refused));
+    await letGo('pause-holder', holder);
+    await drill.control.workflow.getHandle(pending).signal(LOOK_SIGNAL);
+    await eventually(async () => (await client.getPending(pending)).request?.waits_for === 'pause', {
+      what: 'it to wait for the end of the pause',
+    });
+    await client.resume({ id: pause.id, reason: 'looked' });
+    const { execution } = await over(pending);
+    assert.equal((await ended(client, execution ?? '')).outcome, 'healed');
+  });
+
+  it('goes on in a new run when it has asked often, and is still the same', async () => {
+    const holder = await hold('line', 'often-holder');
+    await drill.open('often');
+    const { pending } = pendingOf(await client.request(wait('line', 'often')));
+    const handle = drill.control.workflow.getHandle(pending);
+    const first = (await handle.describe()).runId;
+    const run = await eventually(
+      async () => {
+        await handle.signal(LOOK_SIGNAL);
+        const described = await handle.describe();
+        return described.runId === first ? null : described;
+      },
+      { what: 'a new run', timeoutMs: 60_000, everyMs: 50 },
+    );
+    const named = run.typedSearchAttributes.get(defineSearchAttributeKey('FettleWorkflow', 'KEYWORD'));
+    assert.equal(named, 'line', 'found by the same attributes');
+    assert.deepEqual(
+      (await client.listPending()).map((one) => one.pending),
+      [pending],
+    );
+    await letGo('often-holder', holder);
+    const { execution } = await over(pending);
+    assert.equal((await ended(client, execution ?? '')).outcome, 'healed');
+    assert.deepEqual(await drill.marks('often'), ['begun', 'ended']);
+  });
+
   it('is known nowhere when it never was', async () => {
     await assert.rejects(client.getPending(pendingId('nothing')), /no request waits/);
     await assert.rejects(client.approve(pendingId('nothing'), {}), /no request waits/);
@@ -216,7 +261,8 @@ describe('a request that waits', () => {
       return how;
     });
     const holder = drillRequest('doomed', 'doomed-holder', TARGETS[0]);
-    for (let round = 0; !dead; round += 1) {
+    for (let round = 0; ; round += 1) {
+      if (dead) break;
       const mark = `doomed-${round}`;
       const held = await admitted(client, {
         ...holder,

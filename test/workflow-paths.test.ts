@@ -130,6 +130,21 @@ describe('the paths of an execution', () => {
     assert.deepEqual(await paths.marks('two'), ['done', 'done']);
   });
 
+  it('waits for room that another takes, and then heals', async () => {
+    const ask = (mark: string) =>
+      paths.client.request({ workflow: 'one-at-once', target: { node: 'web-2' }, args: { mark }, wait_s: 60 });
+    const holder = await ask('holds');
+    assert.ok(holder.decision === 'admitted', JSON.stringify(holder));
+    const waiting = await ask('waits');
+    assert.ok(waiting.decision === 'pending', JSON.stringify(waiting));
+    const execution = await eventually(async () => (await paths.client.getPending(waiting.pending)).execution, {
+      what: 'its execution',
+      timeoutMs: 60_000,
+    });
+    assert.equal((await ended(paths.client, execution)).outcome, 'healed');
+    assert.deepEqual(await paths.marks('waits'), ['begun', 'ended']);
+  });
+
   it('says which agent refused what, and why', async () => {
     const detail = await paths.run({ workflow: 'forbidden', target: { node: 'web-1' } });
     assert.equal(detail.outcome, 'refused_by_agent');
@@ -210,8 +225,8 @@ async function record(address: string): Promise<void> {
   const listed = JSON.parse(await temporal('list')) as { execution: { workflowId: string } }[];
   const kept = new Set<string>();
   for (const { execution } of listed) {
-    const [workflow = '', , lease] = execution.workflowId.split(':');
-    const name = lease === undefined ? 'gate' : workflow;
+    const [first = '', second] = execution.workflowId.split(':');
+    const name = second === undefined ? 'gate' : first;
     if (kept.has(name)) continue;
     kept.add(name);
     await writeFile(

@@ -1,5 +1,7 @@
 /** What the workflow of a request that waits has coordinators do: ask the gate once more, start what it admits, take leave. */
 import { Context } from '@temporalio/activity';
+import type { AccessConfig } from '../../config/coordinator.ts';
+import { parseSpiffeId } from '../../config/spiffe-id.ts';
 import type { Answer } from '../../workflows/gate/operations.ts';
 import type {
   AskAgainInput,
@@ -8,10 +10,11 @@ import type {
   PendingActivities,
   PendingOutcome,
 } from '../../workflows/pending-request.ts';
+import { ANONYMOUS, mayDo } from '../access.ts';
 import { askOf } from '../ask.ts';
 import { decide, submit, type DecideOptions } from '../gate/decide.ts';
 import { describeReason, toApiReason } from '../gate/reasons.ts';
-import { ApiFailure } from '../service.ts';
+import { ApiFailure, type Caller } from '../service.ts';
 import { executionOf, startAdmitted, type StartOptions } from '../start-admitted.ts';
 import { evidenceWhileWaiting } from './evidence.ts';
 import { keyOf, pendingOf } from './pending-id.ts';
@@ -19,7 +22,10 @@ import { keyOf, pendingOf } from './pending-id.ts';
 const HEARTBEAT_MS = 1_000;
 
 export type AskAgainOptions = DecideOptions &
-  StartOptions & { readonly onDecision: (decision: string, workflow: string) => void };
+  StartOptions & {
+    readonly access: () => AccessConfig;
+    readonly onDecision: (decision: string, workflow: string) => void;
+  };
 
 export const createPendingActivities = (options: AskAgainOptions): PendingActivities => ({
   askAgain: async (input) => {
@@ -37,15 +43,7 @@ export const createPendingActivities = (options: AskAgainOptions): PendingActivi
 /** Failures are thrown: Temporal repeats the whole, and the gate answers the same operation as it did. */
 async function askAgain(options: AskAgainOptions, input: AskAgainInput): Promise<AskAgainResult> {
   const { definition } = input.plan;
-  const ask = askOf(input, options.ruling(definition), {
-    id: `a:${keyOf(input.rq)}/${input.n}`,
-    at: input.at,
-    evidenceUntil: evidenceWhileWaiting(input.wish, input.evidence, input.at),
-    // Whoever got his yes waits for limits as long as he might have waited for it, or as he said.
-    waitUntil: Math.max(input.until, input.waitUntil ?? 0),
-    rq: input.rq,
-  });
-  const result = await follow(options, input, await decide(options, ask, definition));
+  const result = await askOnce(options, input);
   if (result.state === 'ended') {
     options.onDecision(result.outcome === 'admitted' ? 'admitted' : 'ended', definition.name);
     options.log.info(
@@ -55,6 +53,34 @@ async function askAgain(options: AskAgainOptions, input: AskAgainInput): Promise
   }
   return result;
 }
+
+async function askOnce(options: AskAgainOptions, input: AskAgainInput): Promise<AskAgainResult> {
+  const { definition } = input.plan;
+  const forbidden = mayStillRun(options.access(), input);
+  if (forbidden !== null) {
+    await leave(options, { rq: input.rq, why: forbidden });
+    return ended('refused', forbidden);
+  }
+  const ask = askOf(input, options.ruling(definition), {
+    id: `a:${keyOf(input.rq)}/${input.n}`,
+    at: input.at,
+    evidenceUntil: evidenceWhileWaiting(input.wish, input.evidence, input.at),
+    // Whoever got his yes waits for limits as long as he might have waited for it, or as he said.
+    waitUntil: Math.max(input.until, input.waitUntil ?? 0),
+    rq: input.rq,
+  });
+  return follow(options, input, await decide(options, ask, definition));
+}
+
+/** Rules may have changed while it waited, and what they no longer allow is not begun any more. Null: it may. */
+function mayStillRun(access: AccessConfig, { caller, plan: { definition, target } }: AskAgainInput): string | null {
+  const nodeTypes = target.kind === 'datacenter' ? [] : [target.nodeType];
+  const allowed = mayDo(access, callerOf(caller), 'run', { workflow: definition.name, nodeTypes });
+  return allowed.allowed ? null : allowed.reason;
+}
+
+const callerOf = (text: string): Caller =>
+  text === ANONYMOUS ? { kind: 'anonymous' } : { kind: 'identified', id: parseSpiffeId(text) };
 
 async function follow(options: AskAgainOptions, input: AskAgainInput, answer: Answer): Promise<AskAgainResult> {
   switch (answer.a) {

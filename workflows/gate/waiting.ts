@@ -110,6 +110,8 @@ export function awaitRoom(state: GateState, waiting: Waiting, against: readonly 
 export function awaitResume(state: GateState, waiting: Waiting): Answer {
   standIn(state, waiting, []);
   waiting.askAgain = Math.min(state.now + PAUSED_MS, waiting.until + 1);
+  // What stood in its way before is looked at again after the pause.
+  waiting.reasons = [];
   return { ...pendingOf(waiting, []), pause: true };
 }
 
