@@ -130,9 +130,9 @@ describe('the paths of an execution', () => {
     assert.deepEqual(await paths.marks('two'), ['done', 'done']);
   });
 
-  it('waits for room that another takes, and then heals', async () => {
+  it('waits for a node that another changes, and then heals', async () => {
     const ask = (mark: string) =>
-      paths.client.request({ workflow: 'one-at-once', target: { node: 'web-2' }, args: { mark }, wait_s: 60 });
+      paths.client.request({ workflow: 'slow', target: { node: 'web-2' }, args: { mark }, wait_s: 60 });
     const holder = await ask('holds');
     assert.ok(holder.decision === 'admitted', JSON.stringify(holder));
     const waiting = await ask('waits');

@@ -85,11 +85,6 @@ step "hang" {
   args    = { command = "slow", mark = "\${input.mark}" }
   timeout = "1s"
 }`,
-  'one-at-once': `constraint {
-  kind  = "concurrency"
-  value = "1"
-}
-${input}${step('act', 'slow')}`,
   'two-steps': `${input}${step('one', 'mark')}${step('two', 'mark', 'when = "still_firing"')}`,
   'look-then-fix': `${input}
 step "look" {
