@@ -206,6 +206,8 @@ describe('a request that waits', () => {
 
   it('is kept through a pause, which refuses what is new, and decided again afterwards', async () => {
     const holder = await hold('line', 'pause-holder');
+    // What a pause finds before its first permit waits for its end.
+    await eventually(async () => (await drill.marks('pause-holder')).length > 0, { what: 'the holder to begin' });
     await drill.open('paused');
     const { pending } = pendingOf(await client.request(wait('line', 'paused')));
     const pause = await client.pause({ scope: { workflow: 'line' }, reason: 'looking' });
