@@ -172,22 +172,26 @@ export function verdict(gate: Reference, asked: Asked, limit: LimitRef): Verdict
 export const streakId = (w: string, limit: LimitRef, t: TargetRef): string =>
   `breaker:${limit.g === undefined ? w : `limit/${limit.g}`}:${roomOf(limit.s, t)}`;
 
+/** Each reporter's view must allow it; of several that do not, or do, the one that says worst is told. */
 function unavailable(gate: Reference, asked: Asked, limit: LimitRef, ahead: number): Verdict {
   const room = roomOf(limit.s, asked.t);
-  const fresh = gate.reports.filter(({ at }) => at + 60_000 >= gate.now);
-  const said = fresh.flatMap(({ tot }) => tot).filter(([key]) => key === room);
-  const unknown = { allowed: limit.v, current: 0, full: true, free: null, unknown: true };
-  if (said.length === 0) return unknown;
-  const total = Math.min(...said.map(([, all]) => all));
-  const dead = Math.max(...said.map(([, , down]) => down));
-  const named = new Set(fresh.flatMap(({ dn }) => dn));
   const held = heldNodes(gate, asked.rehearsal);
-  const heldHere = held.filter(({ n, t }) => !named.has(n) && belongs(limit.s, t) && roomOf(limit.s, t) === room);
-  const current = dead + new Set(heldHere.map(({ n }) => n)).size;
-  const allowed = limit.pc === true ? Math.floor((total * limit.v) / 100) : limit.v;
-  const counted =
-    asked.t.k === 'n' && asked.t.n !== undefined && (named.has(asked.t.n) || held.some(({ n }) => n === asked.t.n));
-  return { allowed, current, full: current + (counted ? 0 : 1) + ahead > allowed, free: null };
+  const here = held.filter(({ t }) => belongs(limit.s, t) && roomOf(limit.s, t) === room).map(({ n }) => n);
+  const findings = gate.reports
+    .filter(({ at }) => at + 60_000 >= gate.now)
+    .flatMap(({ tot, dn }) => {
+      const said = tot.find(([key]) => key === room);
+      if (said === undefined) return [];
+      const [, total, down] = said;
+      const current = down + new Set(here.filter((n) => !dn.includes(n))).size;
+      const allowed = limit.pc === true ? Math.floor((total * limit.v) / 100) : limit.v;
+      const { k, n = '' } = asked.t;
+      const counted = k === 'n' && (dn.includes(n) || held.some((one) => one.n === n));
+      return [{ allowed, current, over: current + (counted ? 0 : 1) - allowed }];
+    });
+  const [worst] = findings.toSorted((a, b) => b.over - a.over || b.current - a.current || a.allowed - b.allowed);
+  if (worst === undefined) return { allowed: limit.v, current: 0, full: true, free: null, unknown: true };
+  return { allowed: worst.allowed, current: worst.current, full: worst.over + ahead > 0, free: null };
 }
 
 /** A node without the label is under no value of it. */

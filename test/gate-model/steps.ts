@@ -144,6 +144,7 @@ const steps = [
       down: fc.subarray([0, 1, 2, 3, 4, 5], { maxLength: 3 }),
       parts: fc.constantFrom(1, 1, 2),
       lost: fc.constantFrom(false, false, true),
+      missing: fc.constantFrom(false, false, true),
     }),
   },
   {

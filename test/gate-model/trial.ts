@@ -85,7 +85,7 @@ export class Trial {
 
   play(steps: readonly Step[]): void {
     for (const w of WORKFLOWS.keys()) this.#announce(w, 0, 0);
-    this.#fleet(0, [], 1, false);
+    this.#fleet({ r: 0, down: [], parts: 1, lost: false, missing: false });
     for (const step of steps) {
       this.#log.push(JSON.stringify(step));
       this.#step(step);
@@ -113,7 +113,7 @@ export class Trial {
       case 'announce':
         return this.#announce(step.w, step.d, step.by);
       case 'fleet':
-        return this.#fleet(step.r, step.down, step.parts, step.lost);
+        return this.#fleet(step);
       case 'word':
         return this.#word(step);
       case 'restart':
@@ -283,8 +283,10 @@ export class Trial {
     });
   }
 
-  #fleet(reporter: number, down: readonly number[], parts: number, lost: boolean): void {
-    const dead = NODES.filter((_, index) => down.includes(index));
+  /** `missing`: this one's inventory lacks a node; `lost`: the last part never comes. */
+  #fleet({ r: reporter, down, parts, lost, missing }: Omit<Extract<Step, { do: 'fleet' }>, 'do'>): void {
+    const known = NODES.filter(({ n }) => !missing || n !== 'web-3');
+    const dead = known.filter((_, index) => down.includes(index));
     const r = `c${reporter}`;
     const v = (this.#reports.get(r) ?? 0) + 1;
     this.#reports.set(r, v);
@@ -295,8 +297,9 @@ export class Trial {
       nodes.filter((one) =>
         (['node_type', 'datacenter', 'global', 'label:rack'] as const).some((s) => roomOf(s, one) === room),
       ).length;
-    const tot = [...rooms].map((room) => [room, under(NODES, room), under(dead, room)] as const);
+    const tot = [...rooms].map((room) => [room, under(known, room), under(dead, room)] as const);
     const dn = dead.flatMap(({ n }) => n ?? []);
+    this.#times.add(gateTime(this) + 60_000);
     const half = parts === 1 ? tot.length : 3;
     this.#tell({ op: 'fleet', ...this.#common(), r, v, i: 0, of: parts, tot: tot.slice(0, half), dn });
     if (parts > 1 && !lost)
@@ -313,7 +316,8 @@ export class Trial {
     }
     for (const [r, v] of this.#reports) {
       const heard = this.#tell({ op: 'fleet', ...this.#common(), r, v });
-      if (heard.a === 'unknown_fleet' && r === 'c0') this.#fleet(0, [], 1, false);
+      if (heard.a === 'unknown_fleet' && r === 'c0')
+        this.#fleet({ r: 0, down: [], parts: 1, lost: false, missing: false });
     }
   }
 

@@ -129,7 +129,7 @@ export class Witness {
     )) {
       const out = new Set([...(report.dn ?? []), ...held, ...(run.t.n === undefined ? [] : [run.t.n])]);
       const unavailable = [...out].filter((n) => here({ k: 'n', n })).length;
-      const total = this.#nodes.filter(here).length;
+      const total = totalOf(report.tot, roomOf(limit.s, run.t));
       const allowed = limit.pc === true ? Math.floor((total * limit.v) / 100) : limit.v;
       // A node that was down or held before is no further loss: it may be healed even when too many are.
       const before = new Set([...(report.dn ?? []), ...held.filter((n) => n !== run.t.n)]);
@@ -167,3 +167,6 @@ export class Witness {
     return this.#runs.find((run) => String(run.ref) === String(ref));
   }
 }
+
+const totalOf = (tot: FleetReport['tot'], room: string): number =>
+  tot?.find(([key]) => key === room)?.[1] ?? Number.MAX_SAFE_INTEGER;

@@ -1,6 +1,6 @@
 /**
- * What coordinators report of the fleet: how many nodes there are under each scope key, and who is down. Reports of several coordinators
- * are taken together, the worse of what they say: each may only be stricter. A report older than a minute does not count.
+ * What coordinators report of the fleet: how many nodes there are under each scope key, and who is down. Of several reports the one that
+ * says worst of a request counts: each may only be stricter. A report older than a minute does not count.
  */
 import type { Answer, FleetReport } from './operations.ts';
 
@@ -17,7 +17,8 @@ type Report = {
 };
 type Parts = { readonly version: number; readonly of: number; readonly got: Map<number, FleetReport> };
 
-export type Seen = {
+/** What one coordinator sees. */
+export type View = {
   readonly counts: ReadonlyMap<string, { readonly total: number; readonly down: number }>;
   readonly down: ReadonlySet<string>;
 };
@@ -39,7 +40,7 @@ export type CarriedFleet = {
 export class Fleet {
   readonly #reports = new Map<string, Report>();
   readonly #parts = new Map<string, Parts>();
-  #seen: Seen | null = null;
+  #views: readonly View[] = [];
   /** One of the reports taken together ends then. */
   #until = 0;
   /** Rises whenever who is down may have changed: held nodes are then counted anew. */
@@ -67,15 +68,15 @@ export class Fleet {
     return { a: 'ok' };
   }
 
-  /** Null: nobody has reported for a minute. */
-  seen(now: number): Seen | null {
+  /** What each has reported within the last minute. Taken apart, not mixed: each must allow a change by what it sees itself. */
+  seen(now: number): readonly View[] {
     if (now > this.#until) this.#merge(now);
-    return this.#seen;
+    return this.#views;
   }
 
   /** As of the version that holds now. */
-  isDown(node: string): boolean {
-    return this.#seen?.down.has(node) === true;
+  get views(): readonly View[] {
+    return this.#views;
   }
 
   /** How old the youngest report is; null: there is none. */
@@ -114,22 +115,11 @@ export class Fleet {
   #merge(now: number): void {
     this.version += 1;
     this.#until = Number.MAX_SAFE_INTEGER;
-    const counts = new Map<string, { total: number; down: number }>();
-    const down = new Set<string>();
     for (const [reporter, report] of this.#reports) {
-      if (report.at + REPORT_MS < now) {
-        this.#reports.delete(reporter);
-        continue;
-      }
-      this.#until = Math.min(this.#until, report.at + REPORT_MS);
-      for (const name of report.down) down.add(name);
-      for (const [key, said] of report.counts) {
-        const other = counts.get(key);
-        const total = Math.min(said.total, other?.total ?? said.total);
-        counts.set(key, { total, down: Math.max(said.down, other?.down ?? 0) });
-      }
+      if (report.at + REPORT_MS < now) this.#reports.delete(reporter);
+      else this.#until = Math.min(this.#until, report.at + REPORT_MS);
     }
-    this.#seen = this.#reports.size === 0 ? null : { counts, down };
+    this.#views = [...this.#reports.values()];
   }
 
   #dropOldest(): void {

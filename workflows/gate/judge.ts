@@ -56,9 +56,9 @@ export function verdictOf(state: GateState, question: Question, limit: LimitRef)
     target,
     counter,
     fleet: state.fleet,
-    heldUp: (floor) =>
-      state.real.heldUp(floor, state.fleet) +
-      (rehearsal ? state.virtual.heldUpBeside(state.real, floor, state.fleet) : 0),
+    heldUp: (view, floor) =>
+      state.real.heldUp(view, floor, state.fleet) +
+      (rehearsal ? state.virtual.heldUpBeside(state.real, view, floor, state.fleet) : 0),
     isHeld: (node) => state.real.nodes.has(node) || (rehearsal && state.virtual.nodes.has(node)),
     streak: breaker?.streak ?? 0,
     open: breaker?.open === true,

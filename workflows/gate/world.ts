@@ -11,8 +11,8 @@ export class World {
   /** Node → lease that holds it for changing. */
   readonly nodes = new Map<string, string>();
   readonly #held = new Map<string, TargetRef>();
-  /** Held nodes that are not down, by floor key; true for this version of the fleet. */
-  readonly #heldUp = new Map<string, number>();
+  /** Held nodes that are not down, by floor key, for each view of the fleet; true for this version of it. */
+  #heldUp: Map<string, number>[] = [];
   #fleetVersion = -1;
 
   counts(workflow: string, limit: LimitRef): LimitCounts | undefined {
@@ -46,21 +46,22 @@ export class World {
     if (target !== undefined && this.#fleetVersion === fleet.version) this.#count(node, target, fleet, -1);
   }
 
-  /** How many nodes under this key are held and not down. */
-  heldUp(key: string, fleet: Fleet): number {
+  /** How many nodes under this key are held and not down, as the fleet's view of this index has it. */
+  heldUp(view: number, key: string, fleet: Fleet): number {
     if (this.#fleetVersion !== fleet.version) {
-      this.#heldUp.clear();
+      this.#heldUp = fleet.views.map(() => new Map());
       this.#fleetVersion = fleet.version;
       for (const [node, target] of this.#held) this.#count(node, target, fleet, 1);
     }
-    return this.#heldUp.get(key) ?? 0;
+    return this.#heldUp[view]?.get(key) ?? 0;
   }
 
   /** The same, without nodes that the other world holds too. Looks at every held node: for rehearsals alone. */
-  heldUpBeside(other: World, key: string, fleet: Fleet): number {
+  heldUpBeside(other: World, view: number, key: string, fleet: Fleet): number {
+    const down = fleet.views[view]?.down;
     let held = 0;
     for (const [node, target] of this.#held)
-      if (!other.nodes.has(node) && !fleet.isDown(node) && floorKeys(target).includes(key)) held += 1;
+      if (!other.nodes.has(node) && down?.has(node) !== true && floorKeys(target).includes(key)) held += 1;
     return held;
   }
 
@@ -79,7 +80,11 @@ export class World {
   }
 
   #count(node: string, target: TargetRef, fleet: Fleet, by: 1 | -1): void {
-    if (fleet.isDown(node)) return;
-    for (const key of floorKeys(target)) this.#heldUp.set(key, (this.#heldUp.get(key) ?? 0) + by);
+    const keys = floorKeys(target);
+    for (const [view, { down }] of fleet.views.entries()) {
+      const counts = this.#heldUp[view];
+      if (counts === undefined || down.has(node)) continue;
+      for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + by);
+    }
   }
 }

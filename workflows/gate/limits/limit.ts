@@ -9,8 +9,8 @@ export type Look = {
   readonly target: TargetRef;
   readonly counter: Counter;
   readonly fleet: Fleet;
-  /** Nodes held by changing leases that are not down, by floor key. */
-  readonly heldUp: (key: string) => number;
+  /** Nodes held by changing leases that are not down in this view of the fleet, by floor key. */
+  readonly heldUp: (view: number, key: string) => number;
   readonly isHeld: (node: string) => boolean;
   /** Outcomes in a row that did not help. */
   readonly streak: number;
