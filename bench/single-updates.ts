@@ -17,7 +17,10 @@ export async function singleUpdates(control: Client, callers: number, windowMs: 
   };
   await Promise.all(Array.from({ length: callers }, caller));
   const seconds = (performance.now() - from) / 1000;
-  for (let at = 0; at < leases.length; at += 400) await exchange(control, leases.slice(at, at + 400).map(giveBack));
+  for (let at = 0; at < leases.length;) {
+    const answers = await exchange(control, leases.slice(at, at + 400).map(giveBack));
+    if (answers.length > 0) at += 400;
+  }
   return Math.round(leases.length / seconds);
 }
 
@@ -25,6 +28,6 @@ async function exchange(control: Client, ops: Operation[]): Promise<readonly Ans
   const batch: Batch = { protocol: PROTOCOL, from: 'bench', clock: Date.now(), knows: [0, 0], ops };
   const gate = control.workflow.getHandle(gateWorkflowId(DOMAIN));
   const answer = await gate.executeUpdate<BatchAnswer, [Batch]>('exchange', { args: [batch] });
-  if (answer.status !== 'ok') throw new Error(`the gate answered ${answer.status}`);
-  return answer.answers;
+  // The SDK may have slept so long over it that the gate takes its clock for wrong: then nothing was decided.
+  return answer.status === 'ok' ? answer.answers : [];
 }

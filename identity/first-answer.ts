@@ -33,9 +33,12 @@ export async function firstAnswer<T>(options: FirstAnswerOptions<T>): Promise<{ 
     asked.set(place, { stop, outcome });
   };
   try {
-    while (next < places || asked.size > 0) {
+    for (;;) {
       signal.throwIfAborted();
-      if (asked.size === 0) askNext();
+      if (asked.size === 0) {
+        if (next === places) throw new AllFailedError(failures);
+        askNext();
+      }
       const outcome = await firstOf(asked.values(), next < places ? patienceMs : null);
       if (outcome === null) {
         askNext();
@@ -51,7 +54,6 @@ export async function firstAnswer<T>(options: FirstAnswerOptions<T>): Promise<{ 
   } finally {
     for (const { stop } of asked.values()) stop.abort();
   }
-  throw new AllFailedError(failures);
 }
 
 /** Every place failed; in the order in which they did. */

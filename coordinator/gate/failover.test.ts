@@ -64,9 +64,9 @@ describe("9 the death of the coordinator that hosts the gate's Worker", () => {
   /** Callers that ask and give back until told to stop. */
   const load = () => {
     const asked = new Map<string, Answer | null>();
-    let stopped = false;
+    const stopping = new AbortController();
     const caller = async (gate: GateClient): Promise<void> => {
-      while (!stopped) {
+      while (!stopping.signal.aborted) {
         const id = `a:${asked.size}`;
         asked.set(id, null);
         const t = { k: 'n', n: `web-${id}`, y: 'web', c: 'dc1' } as const;
@@ -82,7 +82,7 @@ describe("9 the death of the coordinator that hosts the gate's Worker", () => {
     return {
       asked,
       stop: () => {
-        stopped = true;
+        stopping.abort();
         return done;
       },
     };
