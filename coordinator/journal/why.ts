@@ -12,10 +12,13 @@ import { SEARCH_BUDGET_MS } from './decisions.ts';
 import type { Entry } from './gate-runs.ts';
 import type { InForce } from './in-force.ts';
 import { tellStory, type Told } from './story.ts';
-import { searchRecord, type Cursor, type Search } from './walk.ts';
+import { searchRecord, type Cursor, type Found, type Search } from './walk.ts';
 
 /** A lease's number alone, which people use for its execution. */
 const NUMBER = /^[0-9a-z]{1,6}-[0-9a-z]{1,9}$/;
+const MINUTE = 60_000;
+/** After an execution has ended: its release, and a person who frees what it left. */
+const LATER_MS = 60 * MINUTE;
 /** So many stories of a node or an alert are told. */
 const STORIES = 3;
 /** So many executions, each with its evidence. */
@@ -34,26 +37,43 @@ export type WhyParts = {
 
 /** @throws ApiFailure 404 when the record knows nothing of it */
 export async function explainWhy(parts: WhyParts, query: WhyQuery): Promise<ApiWhy> {
-  const named = query.execution ?? (NUMBER.test(query.request ?? '') ? query.request : undefined);
-  const known = named === undefined ? null : await knownExecution(parts, named);
-  const asks = await searchRecord(parts.temporal, parts.domain, {
-    ...searchFor(query, known),
-    since: known === null ? null : Date.parse(known.started_at) - 60_000,
-    before: known === null ? null : await runAt(parts, Date.parse(known.started_at) + 60_000),
-    budgetMs: SEARCH_BUDGET_MS,
-  });
+  const known = await knownOf(parts, query);
+  const asks = await findAsks(parts, known === null ? query : { execution: known.id }, known);
   const groups = groupsOf(asks.found).slice(0, STORIES);
   if (groups.length === 0 && query.alert !== undefined) {
     const stories = await storiesByLabel(parts, query.alert);
     if (stories.length > 0) return { stories, reaches_back_to: timeText(asks.reachesBackTo) };
   }
   if (groups.length === 0) throw unknown(query, asks.reachesBackTo, asks.next !== null);
-  const all = await followUp(parts, groups);
-  const stories = await Promise.all(all.map((told) => storyOf(parts, told)));
+  const executions = await Promise.all(groups.map((group) => executionOf(parts, group)));
+  const ends = groups.map((group, index) => endOf(group, executions[index] ?? null));
+  const all = await followUp(parts, groups, Math.max(...ends));
+  const stories = await Promise.all(all.map((told, index) => storyOf(parts, told, executions[index] ?? null)));
   return { stories, reaches_back_to: timeText(asks.reachesBackTo) };
 }
 
 const timeText = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+
+/** What it became, when Temporal knows that without the record. */
+function knownOf(parts: WhyParts, { execution, request }: WhyQuery): Promise<ApiExecutionDetail | null> {
+  if (execution !== undefined) return knownExecution(parts, execution);
+  if (request === undefined) return Promise.resolve(null);
+  return NUMBER.test(request) ? knownExecution(parts, request) : executionFor(parts, request);
+}
+
+async function findAsks(parts: WhyParts, query: WhyQuery, known: ApiExecutionDetail | null): Promise<Found<Told>> {
+  const { temporal, domain } = parts;
+  const started = known === null ? null : Date.parse(known.started_at);
+  const before = started === null ? null : await runAt(parts, started + MINUTE);
+  const search = { before, since: started === null ? null : started - MINUTE, budgetMs: SEARCH_BUDGET_MS };
+  const asks = await searchRecord(temporal, domain, { ...searchFor(query, known), ...search });
+  const [last] = asks.found;
+  const waited = last?.entry.op.op === 'ask' ? last.entry.op.rq : undefined;
+  if (known === null || waited === undefined) return asks;
+  // It had waited, for who knows how long: its first ask lies further back.
+  const pending = { execution: `pending:${waited.replace(/^a:/, '')}` };
+  return searchRecord(temporal, domain, { ...searchFor(pending, null), ...search, since: null });
+}
 
 /** The record names sources, and only executions carry labels: the latest of them are looked through for an alert of that name. */
 async function storiesByLabel(parts: WhyParts, alert: string): Promise<ApiStory[]> {
@@ -89,7 +109,7 @@ function matcher(query: WhyQuery, known: ApiExecutionDetail | null): (op: Ask, e
   const { request, execution, node, alert } = query;
   if (node !== undefined) return (op) => op.t.n === node;
   if (alert !== undefined) return ({ ev = '' }) => ev === alert || ev.endsWith(`/${alert}`);
-  if (request !== undefined && known === null) return (op) => op.q === request || op.id === request;
+  if (request !== undefined) return (op) => op.q === request || op.id === request;
   const waits = /^pending:(.+)$/.exec(execution ?? '')?.[1];
   if (waits !== undefined) return (op) => (op.rq ?? op.id) === `a:${waits}`;
   const id = known?.id ?? execution ?? '';
@@ -126,7 +146,7 @@ function groupsOf(found: readonly Told[]): Told[][] {
 }
 
 /** What the record says from then on about the same requests and what they became; each story oldest first. */
-async function followUp(parts: WhyParts, groups: readonly Told[][]): Promise<Told[][]> {
+async function followUp(parts: WhyParts, groups: readonly Told[][], until: number): Promise<Told[][]> {
   const names = new Map<string, number>();
   for (const [index, group] of groups.entries()) {
     for (const { entry } of group) {
@@ -153,7 +173,7 @@ async function followUp(parts: WhyParts, groups: readonly Told[][]): Promise<Tol
     },
     limit: MAX_ENTRIES,
     since,
-    before: null,
+    before: await runAt(parts, until),
     budgetMs: SEARCH_BUDGET_MS,
   });
   return groups.map((group, index) => {
@@ -167,12 +187,32 @@ async function followUp(parts: WhyParts, groups: readonly Told[][]): Promise<Tol
 
 const placeOf = ({ run, event, index }: Entry): string => `${run} ${event} ${index}`;
 
-async function storyOf(parts: WhyParts, entries: readonly Told[]): Promise<ApiStory> {
+/** The execution that it became, as Temporal keeps it. */
+async function executionOf(parts: WhyParts, group: readonly Told[]): Promise<ApiExecutionDetail | null> {
+  const id = group.find(({ record }) => (record?.execution ?? null) !== null)?.record?.execution ?? null;
+  return id === null ? null : knownExecution(parts, id);
+}
+
+/** Until when the record may tell more of it. */
+function endOf(group: readonly Told[], execution: ApiExecutionDetail | null): number {
+  if (execution !== null) return execution.closed_at === null ? Date.now() : Date.parse(execution.closed_at) + LATER_MS;
+  return Math.max(
+    ...group.map(({ entry: { at, answer } }) => {
+      if (answer.a === 'pending') return answer.u + MINUTE;
+      return at + ('l' in answer ? LATER_MS : MINUTE);
+    }),
+  );
+}
+
+async function storyOf(
+  parts: WhyParts,
+  entries: readonly Told[],
+  execution: ApiExecutionDetail | null,
+): Promise<ApiStory> {
   const records = entries.flatMap(({ record }) => (record === null ? [] : [record]));
   const last = records.findLast(({ decision }) => decision !== 'duplicate') ?? records.at(-1);
   const ask = entries.find(({ entry }) => entry.op.op === 'ask')?.entry.op as Ask;
   const id = records.findLast((record) => record.execution !== null)?.execution ?? null;
-  const execution = id === null ? null : await knownExecution(parts, id);
   const decision = last?.decision ?? 'pending';
   const stands = decision === 'refused' || decision === 'pending';
   return {
@@ -212,6 +252,17 @@ async function knownExecution(parts: WhyParts, id: string): Promise<ApiExecution
     if (isNotFound(error) || (error instanceof ApiFailure && error.status === 404)) return null;
     throw error;
   }
+}
+
+/** A request's execution is found by its name, however long ago: quicker than by the record. */
+async function executionFor(parts: WhyParts, request: string): Promise<ApiExecutionDetail | null> {
+  if (!/^[A-Za-z0-9._:-]{1,200}$/.test(request)) return null;
+  const query = `FettleDomain = '${parts.domain}' AND FettleRequest = '${request}'`;
+  const id = await parts.temporal.call('look for an execution', async () => {
+    for await (const { workflowId } of parts.temporal.control.workflow.list({ query, pageSize: 1 })) return workflowId;
+    return null;
+  });
+  return id === null ? null : knownExecution(parts, id);
 }
 
 /** The run of the gate that was open then, so that nothing newer is read; null: the latest. */
