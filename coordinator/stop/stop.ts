@@ -73,7 +73,7 @@ async function pause(options: StopOptions, caller: Caller, wish: ApiPauseRequest
     why: wish.reason.slice(0, MAX_WHY),
     ...(until === null ? {} : { until }),
   });
-  options.log.warn({ audit: 'pause', id, scope: wish.scope, caller: by, reason: wish.reason, until }, 'paused');
+  options.log.warn({ id, scope: wish.scope, caller: by, reason: wish.reason, until }, 'paused');
   const permits = answer.a === 'ok' ? (answer.perms ?? []) : [];
   const latest = Math.max(at, ...permits.map(([, beginBy]) => beginBy));
   return {
@@ -116,7 +116,7 @@ async function resume(options: StopOptions, caller: Caller, wish: ApiResumeReque
   const at = Date.now();
   const id = nameFor('r', caller, `${wish.id}:${at}`);
   await submit(options, { op: 'resume', id, at, pause: wish.id, by, why });
-  options.log.warn({ audit: 'resume', id: wish.id, caller: by, reason: why }, 'resumed');
+  options.log.warn({ id: wish.id, caller: by, reason: why }, 'resumed');
   await nudge(options);
   return { id: wish.id, what: paused === undefined ? 'breaker' : 'pause', by };
 }
@@ -141,7 +141,7 @@ async function addWindow(options: StopOptions, caller: Caller, wish: ApiWindowRe
   const why = wish.reason.slice(0, MAX_WHY);
   const sc = toWindowScope(wish.scope);
   await submit(options, { op: 'window', id: `wa:${name}`, at, nm: name, sc, f: from, u: until, src: 'p', by, why });
-  options.log.warn({ audit: 'window', name, scope: wish.scope, caller: by, reason: why }, 'window added');
+  options.log.warn({ name, scope: wish.scope, caller: by, reason: why }, 'window added');
   return toApiWindow({ name, scope: sc, from, until, byPerson: true, by, why });
 }
 
@@ -173,7 +173,7 @@ async function removeWindow(options: StopOptions, caller: Caller, name: string, 
   const id = nameFor('wr', caller, `${name}:${at}`);
   const by = callerRef(callerText(caller));
   await submit(options, { op: 'unwindow', id, at, nm: name, by, why: reason.slice(0, MAX_WHY) });
-  options.log.warn({ audit: 'unwindow', name, caller: by, reason }, 'window taken away');
+  options.log.warn({ name, caller: by, reason }, 'window taken away');
   await nudge(options);
   return window;
 }
