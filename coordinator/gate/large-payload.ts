@@ -40,6 +40,7 @@ const restored = ({ metadata }: Payload, data: Uint8Array): Payload => {
 };
 
 /** A payload as histories hold it, compressed or not. @throws when it does not decode */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows what was written
 export const readPayload = <T>(payload: Payload): T =>
   defaultPayloadConverter.fromPayload<T>(
     isCompressed(payload) ? restored(payload, gunzipSync(payload.data ?? new Uint8Array())) : payload,

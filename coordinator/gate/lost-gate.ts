@@ -106,6 +106,7 @@ function* recordedIn(events: readonly Event[]): Generator<Recorded> {
 }
 
 /** Results of the run's activities of one type, with the events that hold them. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows what the activity returns
 function resultsOf<T>(events: readonly Event[], type: string): { readonly event: Event; readonly value: T }[] {
   const scheduled = new Set<string>();
   const results: { event: Event; value: T }[] = [];
@@ -123,7 +124,7 @@ function resultsOf<T>(events: readonly Event[], type: string): { readonly event:
 async function historyOf(temporal: Temporal, domain: string, run: string): Promise<readonly Event[]> {
   const handle = temporal.control.workflow.getHandle(gateWorkflowId(domain), run);
   const history = await temporal.call('read the history of a gate', () => handle.fetchHistory(), READ_MS);
-  return (history.events ?? []) as readonly Event[];
+  return history.events ?? [];
 }
 
 /**
@@ -176,5 +177,5 @@ async function firstPage(temporal: Temporal, domain: string, run: string): Promi
       maximumPageSize: 1,
     }),
   );
-  return (page.history?.events ?? []) as readonly Event[];
+  return page.history?.events ?? [];
 }
