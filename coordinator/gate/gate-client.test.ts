@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import { eventually, temporaryDirectory } from '../../test/support/processes.ts';
 import { startGateWorkers } from '../../test/support/gate-workers.ts';
 import { startTemporal, type TemporalServer } from '../../test/support/temporal.ts';
-import { gateWorkflowId } from '../../workflows/contract.ts';
+import { gateWorkflowId, QUEUES } from '../../workflows/contract.ts';
 import type { Answer, Ask, EpisodeRef, LimitRef, Operation } from '../../workflows/gate/operations.ts';
 import { setupTemporal } from '../setup-temporal.ts';
 import { openTemporal, type Temporal } from '../temporal.ts';
@@ -153,6 +153,28 @@ describe('the gate on a real server', () => {
     }
     assert.equal((await gate.leases()).length, 10_000);
     assert.equal((await ask(gate, 'web-7.eu-central-1', { e: e(7) })).a, 'duplicate');
+  });
+
+  it('that cannot do its task just now is away for a while, not a fault of who asks', async () => {
+    await gateFor('well');
+    const domain = 'stuck';
+    const stuck = { workflowId: gateWorkflowId(domain), taskQueue: QUEUES.gate, args: [null] };
+    await temporal.control.workflow.start('gate', stuck);
+    const known = await openKnownLease(path.join(directory, domain), domain, log);
+    const gate = new GateClient({ temporal, domain, name: 'c1', log, known });
+    const said = await eventually(
+      async (): Promise<GateUnavailableError | null> => {
+        const error = await gate.summary().then(
+          () => null,
+          (thrown: unknown) => thrown,
+        );
+        return error instanceof GateUnavailableError ? error : null;
+      },
+      { what: 'the server to say that its task fails', timeoutMs: 60_000, everyMs: 500 },
+    );
+    assert.equal(said.code, 'gate_unreachable');
+    assert.match(said.message, /being taken over/);
+    await temporal.control.workflow.getHandle(stuck.workflowId).terminate();
   });
 
   it('9.3 pauses a gate that knows less than a coordinator has seen', async () => {

@@ -33,6 +33,8 @@ const RETRY_MS = 150;
 const QUERY_PATIENCE_MS = 3_000;
 /** gRPC: the server has too much of it already. */
 const RESOURCE_EXHAUSTED = 8;
+/** gRPC: what the server says of a workflow whose task keeps failing. */
+const FAILED_PRECONDITION = 9;
 
 /** No decision could be taken; asking again with the same id is always safe. */
 export class GateUnavailableError extends Error {
@@ -158,6 +160,8 @@ export class GateClient {
         return await this.#options.temporal.call(what, () => this.#handle().query<T, unknown[]>(name, ...args));
       } catch (error) {
         if (isClosed(error) || isNotFound(error)) throw missing(this.#options.domain, error);
+        // Its workflow task fails just then, as while it is taken over on a busy machine.
+        if (grpcCode(error) === FAILED_PRECONDITION) throw unreachable('the gate is being taken over', error);
         // Another coordinator's query waits there.
         if (grpcCode(error) !== RESOURCE_EXHAUSTED || Date.now() > deadline || this.#closed) throw error;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())));
