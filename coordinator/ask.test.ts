@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { PROTOCOL, type Target, type WorkflowDefinition } from '../workflows/contract.ts';
 import { MAX_OPERATION_BYTES } from '../workflows/gate/operations.ts';
 import type { Asked } from '../workflows/pending-request.ts';
-import { askId, askOf as askUnder, type AskParts } from './ask.ts';
+import { asksFor, askId, askOf as askUnder, type AskParts } from './ask.ts';
 import { callerRef } from './caller-ref.ts';
 import { shortDigestOf } from './digest.ts';
 
@@ -63,6 +63,18 @@ describe('an ask', () => {
       assert.ok(size(ask) <= MAX_OPERATION_BYTES, `${size(ask)}: ${JSON.stringify(ask)}`);
       assert.equal(ask.by, long.caller);
       assert.equal(ask.e?.id, long.episode?.id);
+    }
+  });
+
+  it('is known by its request id, whatever of it there was room for', () => {
+    const request = asked().request;
+    const callers = ['spiffe://example.com/trigger-daemon/dc1', `spiffe://example.com/${'deep/'.repeat(12)}daemon`];
+    for (const caller of callers) {
+      for (const node of ['web-1', 'n'.repeat(30)]) {
+        const ask = askOf(asked({ caller }, node), { ...parts, id: askId(caller, request) });
+        const known = asksFor(ask, request) || size(ask) + 30 > MAX_OPERATION_BYTES;
+        assert.ok(known && !asksFor(ask, 'another'), JSON.stringify(ask));
+      }
     }
   });
 

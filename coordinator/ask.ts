@@ -47,13 +47,23 @@ export function askOf(
   return rq === undefined ? forTheRecord(ask, asked) : again(ask);
 }
 
+/** Whether this is the ask of that request: by its id, by the id's digest, or by the operation's own, which is made from it. */
+export function asksFor({ id, rq, by, q }: Ask, request: string): boolean {
+  const first = rq ?? id;
+  if (q === request || q === shortDigestOf(request) || first === request) return true;
+  return by !== undefined && first === askId(by, request);
+}
+
 /**
- * Under which request id, and told by what, is for the record alone: said as far as there is room, the source before the request, whose id
- * can be recognised by the operation's own (`askId`).
+ * Under which request id, and told by what, is for the record alone, and said as far as there is room: the source first, since the request
+ * can be recognised by the operation's own id (`asksFor`), unless the caller's text is cut short.
  */
-function forTheRecord(ask: Ask, { request, evidence }: Asked): Ask {
-  const source = firstThatFits(ask, 'ev', [evidence.source.slice(-MAX_SOURCE), evidence.source.slice(-MAX_SOURCE / 2)]);
-  return firstThatFits(source, 'q', [...(request.length <= MAX_REQUEST ? [request] : []), shortDigestOf(request)]);
+function forTheRecord(ask: Ask, { request, evidence, caller }: Asked): Ask {
+  const sources = [evidence.source.slice(-MAX_SOURCE), evidence.source.slice(-MAX_SOURCE / 2)];
+  const requests = [...(request.length <= MAX_REQUEST ? [request] : []), shortDigestOf(request)];
+  return ask.by === caller
+    ? firstThatFits(firstThatFits(ask, 'ev', sources), 'q', requests)
+    : firstThatFits(firstThatFits(ask, 'q', requests), 'ev', sources);
 }
 
 /** Whoever asks again sees nothing anew: of its episode only the name counts. */

@@ -19,7 +19,7 @@ export function decisionRecord({ at, op, answer }: Entry, held: InForce): ApiDec
     workflow: op.w,
     target: targetOf(op.t),
     node: op.t.n ?? null,
-    request: op.q ?? '',
+    request: op.q ?? op.rq ?? op.id,
     caller: op.by ?? '',
     source: op.ev ?? '',
     episode: op.e?.id ?? null,

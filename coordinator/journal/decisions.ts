@@ -1,5 +1,6 @@
 /** `GET /v1/decisions`: the gate's own record, filtered. */
 import type { ApiDecisionRecord, ApiDecisions } from '../../workflows/api.ts';
+import { asksFor } from '../ask.ts';
 import { callerRef } from '../caller-ref.ts';
 import { ApiFailure, type DecisionFilter } from '../service.ts';
 import type { Temporal } from '../temporal.ts';
@@ -16,7 +17,10 @@ export async function readDecisions(temporal: Temporal, domain: string, filter: 
   const { found, next, reachesBackTo } = await searchRecord(temporal, domain, {
     wants: (entry, held) => {
       const record = decisionRecord(entry, held);
-      return record !== null && fits(record) ? record : null;
+      if (record === null || !fits(record)) return null;
+      return filter.request === undefined || (entry.op.op === 'ask' && asksFor(entry.op, filter.request))
+        ? record
+        : null;
     },
     limit: filter.limit ?? DEFAULT_LIMIT,
     since: filter.since === undefined ? null : Date.parse(filter.since),
@@ -40,8 +44,8 @@ function cursorOf(text: string | undefined): Cursor | null {
 function filterOf(filter: DecisionFilter): (record: ApiDecisionRecord) => boolean {
   const decision = filter.refused === true ? 'refused' : filter.decision;
   const caller = filter.caller === undefined ? undefined : callerRef(filter.caller);
-  const { workflow, node, request, execution, episode } = filter;
-  const wanted = Object.entries({ decision, caller, workflow, node, request, execution, episode }).filter(
+  const { workflow, node, execution, episode } = filter;
+  const wanted = Object.entries({ decision, caller, workflow, node, execution, episode }).filter(
     ([, value]) => value !== undefined,
   );
   return (record) => wanted.every(([key, value]) => record[key as keyof ApiDecisionRecord] === value);

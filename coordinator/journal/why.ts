@@ -5,6 +5,7 @@
 import type { ApiExecution, ApiExecutionDetail, ApiLimit, ApiStory, ApiWhy } from '../../workflows/api.ts';
 import { formatLease, gateWorkflowId } from '../../workflows/contract.ts';
 import type { Ask, TargetRef } from '../../workflows/gate/operations.ts';
+import { asksFor } from '../ask.ts';
 import { ApiFailure, type LimitQuery, type WhyQuery } from '../service.ts';
 import { isNotFound, type Temporal } from '../temporal.ts';
 import { decisionRecord } from './decision-record.ts';
@@ -109,7 +110,7 @@ function matcher(query: WhyQuery, known: ApiExecutionDetail | null): (op: Ask, e
   const { request, execution, node, alert } = query;
   if (node !== undefined) return (op) => op.t.n === node;
   if (alert !== undefined) return ({ ev = '' }) => ev === alert || ev.endsWith(`/${alert}`);
-  if (request !== undefined) return (op) => op.q === request || op.id === request;
+  if (request !== undefined) return (op) => op.rq === undefined && asksFor(op, request);
   const waits = /^pending:(.+)$/.exec(execution ?? '')?.[1];
   if (waits !== undefined) return (op) => (op.rq ?? op.id) === `a:${waits}`;
   const id = known?.id ?? execution ?? '';
@@ -216,7 +217,7 @@ async function storyOf(
   const decision = last?.decision ?? 'pending';
   const stands = decision === 'refused' || decision === 'pending';
   return {
-    request: ask.q ?? '',
+    request: ask.q ?? ask.id,
     workflow: ask.w,
     target: ask.t.n ?? ask.t.y ?? ask.t.c ?? '',
     caller: ask.by ?? execution?.caller ?? '',
