@@ -1,13 +1,16 @@
 /** Drives the gate's reducer by hand, with a clock that only moves when told: for tests and the bench of the reducer. */
+import type { Outcome } from '../../workflows/contract.ts';
 import { apply, tick, trim } from '../../workflows/gate/apply.ts';
 import type {
   Answer,
   Ask,
+  Definitions,
   EpisodeRef,
   LeaseRef,
   LimitRef,
   Operation,
   Permit,
+  ReasonRef,
   TargetRef,
 } from '../../workflows/gate/operations.ts';
 import { fromSnapshot, toSnapshot } from '../../workflows/gate/snapshot.ts';
@@ -45,16 +48,21 @@ export class GateDriver {
     return `id${(this.#ids += 1)}`;
   }
 
-  announce(workflow: string, lim: readonly LimitRef[], more: { digest?: string; changing?: boolean } = {}): Answer {
+  announce(
+    workflow: string,
+    lim: readonly LimitRef[],
+    { digest, changing, ...more }: { digest?: string; changing?: boolean } & Partial<Definitions> = {},
+  ): Answer {
     return this.apply({
       op: 'definitions',
       id: this.id(),
       at: this.now,
       w: workflow,
-      d: more.digest ?? 'd1',
+      d: digest ?? 'd1',
       lim,
-      ch: more.changing ?? true,
+      ch: changing ?? true,
       by: 'c1',
+      ...more,
     });
   }
 
@@ -97,8 +105,30 @@ export class GateDriver {
     return this.apply({ op: 'result', id: this.id(), at: this.now, l: lease, s: step, a: attempt, r });
   }
 
-  release(lease: LeaseRef, o: 'healed' | 'failed' = 'healed'): Answer {
+  release(lease: LeaseRef, o: Outcome = 'healed'): Answer {
     return this.apply({ op: 'release', id: this.id(), at: this.now, l: lease, o });
+  }
+
+  /** Permit, proof and release of one step that changes the lease's node. */
+  finish(lease: LeaseRef, n: string, o: Outcome = 'healed'): void {
+    this.permit(lease, 'step', { n });
+    this.result(lease, 'step');
+    this.release(lease, o);
+  }
+
+  /** One coordinator's whole view of the fleet: [scope key, total, down], and who is down. */
+  fleet(reporter: string, tot: readonly (readonly [string, number, number])[], dn: readonly string[] = []): Answer {
+    return this.apply({
+      op: 'fleet',
+      id: this.id(),
+      at: this.now,
+      r: reporter,
+      v: (this.#ids += 1),
+      i: 0,
+      of: 1,
+      tot,
+      dn,
+    });
   }
 
   resolve(e: EpisodeRef): Answer {
@@ -119,3 +149,13 @@ export function leaseOf(answer: Answer): LeaseRef {
   if (answer.a !== 'admitted' && answer.a !== 'duplicate') throw new Error(`not admitted: ${JSON.stringify(answer)}`);
   return answer.l;
 }
+
+/** @throws when the request does not wait: the test stands on one that does. */
+export function pendingOf(answer: Answer): Extract<Answer, { a: 'pending' }> {
+  if (answer.a !== 'pending') throw new Error(`not pending: ${JSON.stringify(answer)}`);
+  return answer;
+}
+
+/** The reasons of an answer, whatever its kind. */
+export const reasonsIn = (answer: Answer): readonly ReasonRef[] =>
+  answer.a === 'refused' || answer.a === 'pending' || answer.a === 'shadow' ? (answer.r ?? []) : [];
