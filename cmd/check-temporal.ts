@@ -1,6 +1,7 @@
 import type { TemporalConfig } from '../config/connections.ts';
 import { isNotFound, openTemporal, type Temporal, TemporalUnreachableError } from '../coordinator/temporal.ts';
 import { gateWorkflowId, SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
+import type { GateSummary } from '../workflows/gate/operations.ts';
 import { errorText, fail, type Finding, ok, warn } from './finding.ts';
 import { formatDuration } from './time-text.ts';
 
@@ -10,6 +11,7 @@ type QueueType = NonNullable<Parameters<DescribeTaskQueue>[0]['taskQueueType']>;
 const QUEUE_TYPES = { workflow: 1, activity: 2 } as unknown as Readonly<Record<'workflow' | 'activity', QueueType>>;
 /** A poller asks anew at least every 60-70 s; one silent for longer is gone, though the server keeps its name for 5 minutes. */
 const POLLER_LIVES_MS = 90_000;
+const GATE_ANSWERS_MS = 3_000;
 
 export type Queue = { readonly name: string; readonly type: keyof typeof QUEUE_TYPES };
 
@@ -112,7 +114,7 @@ async function gate(temporal: Temporal, domain: string): Promise<Finding> {
     const { status } = await temporal.call('look for the gate', () =>
       temporal.control.workflow.getHandle(id).describe(),
     );
-    if (status.name === 'RUNNING') return ok('temporal', `gate of domain ${domain} is there`);
+    if (status.name === 'RUNNING') return await gateState(temporal, domain);
     return fail(
       'temporal',
       `the gate ${id} has ended (${status.name.toLowerCase()}); nothing is admitted`,
@@ -123,6 +125,32 @@ async function gate(temporal: Temporal, domain: string): Promise<Finding> {
       return fail('temporal', `there is no gate of domain ${domain}`, 'fettle setup temporal --config FILE');
     throw error;
   }
+}
+
+/** Without a worker nobody answers for it: then the queues say so. */
+async function gateState(temporal: Temporal, domain: string): Promise<Finding> {
+  const handle = temporal.control.workflow.getHandle(gateWorkflowId(domain));
+  const there = ok('temporal', `gate of domain ${domain} is there`);
+  const asked = temporal.call(
+    'ask the gate for its state',
+    () => handle.query<GateSummary>('summary'),
+    GATE_ANSWERS_MS,
+  );
+  const summary = await asked.catch(() => null);
+  if (summary === null) return there;
+  if (summary.quarantine !== null) {
+    const next = 'look what became of it; then fettle gate adopt --config FILE --reason "..."';
+    return fail('gate', `the gate of domain ${domain} decides nothing: ${summary.quarantine}`, next);
+  }
+  if (summary.opening !== null)
+    return warn(
+      'gate',
+      `the gate took over from a lost run; ${summary.opening} leases to look at`,
+      'again in some seconds',
+    );
+  if (summary.orphaned > 0)
+    return warn('gate', `the gate keeps ${summary.orphaned} orphaned leases`, 'fettle gate leases --config FILE');
+  return there;
 }
 
 async function polled(

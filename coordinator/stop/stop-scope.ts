@@ -1,6 +1,6 @@
 /** What a pause or a window covers, as callers and the gate write it; and whether what it names exists at all. */
 import type { ApiStopScope, ApiWindowScope } from '../../workflows/api.ts';
-import type { PauseScope, WindowScope } from '../../workflows/gate/operations.ts';
+import type { LeaseSummary, PauseScope, WindowScope } from '../../workflows/gate/operations.ts';
 import type { Subject } from '../access.ts';
 import type { Fleet, FleetView } from '../fleet.ts';
 import { ApiFailure } from '../service.ts';
@@ -53,8 +53,32 @@ export function subjectsOf(scope: ApiWindowScope, view: FleetView): Subject[] {
   return (scope.workflows ?? ['*']).map((workflow) => ({ workflow, nodeTypes: [...new Set(types)] }));
 }
 
+/** Whether a lease acts in the scope; where a node's place is not known, it does. */
+export function concerns(scope: ApiWindowScope, lease: LeaseSummary, nodes: FleetView['nodes']): boolean {
+  const fits = (list: readonly string[] | undefined, found: readonly string[]): boolean =>
+    list === undefined || found.length === 0 || found.some((name) => list.includes(name));
+  const acting = lease.unsettled.map((held) => held.node);
+  const places = acting.flatMap((name) => nodes.get(name) ?? []);
+  return (
+    fits(scope.workflows, [lease.workflow]) &&
+    fits(scope.nodes, acting) &&
+    fits(
+      scope.node_types,
+      places.map((place) => place.nodeType),
+    ) &&
+    fits(
+      scope.datacenters,
+      places.map((place) => place.datacenter),
+    )
+  );
+}
+
 /** A name that nothing bears: whoever pauses a typo believes himself safe. @throws ApiFailure 404, 503 */
-export async function requireKnown(scope: ApiWindowScope, workflows: readonly string[], fleet: Fleet): Promise<void> {
+export async function requireKnown(
+  scope: ApiWindowScope,
+  workflows: readonly string[],
+  fleet: Pick<Fleet, 'view'>,
+): Promise<void> {
   requireEach('workflow', scope.workflows, workflows);
   if (scope.node_types === undefined && scope.datacenters === undefined && scope.nodes === undefined) return;
   const view = await fleet.view();

@@ -13,7 +13,7 @@ import type {
   ApiWindowScope,
 } from '../../workflows/api.ts';
 import type { AccessConfig } from '../../config/coordinator.ts';
-import { executionId, formatLease } from '../../workflows/contract.ts';
+import { formatLease } from '../../workflows/contract.ts';
 import type { Answer, GateSummary, LeaseRef, Operation } from '../../workflows/gate/operations.ts';
 import type { Logger } from 'pino';
 import { callerText, mayDo } from '../access.ts';
@@ -22,17 +22,17 @@ import { digestOf } from '../digest.ts';
 import type { Fleet } from '../fleet.ts';
 import type { GateClient } from '../gate/gate-client.ts';
 import { unavailable } from '../gate/no-decision.ts';
-import { toApiBreaker, toApiPause, toApiWindow } from '../gate/gate-status.ts';
+import { leaseName, toApiBreaker, toApiPause, toApiWindow } from '../gate/gate-status.ts';
 import { ApiFailure, type Caller } from '../service.ts';
-import { requireKnown, scopeLists, subjectsOf, toPauseScope, toWindowScope } from './stop-scope.ts';
+import { concerns, requireKnown, scopeLists, subjectsOf, toPauseScope, toWindowScope } from './stop-scope.ts';
 
 /** A window that people add reaches no further: what lasts longer belongs into a file. */
 const MAX_WINDOW_MS = 366 * 86_400_000;
 const MAX_WHY = 160;
 
 export type StopOptions = {
-  readonly gate: GateClient;
-  readonly fleet: Fleet;
+  readonly gate: Pick<GateClient, 'submit' | 'summary' | 'leases'>;
+  readonly fleet: Pick<Fleet, 'view'>;
   readonly access: () => AccessConfig;
   readonly workflowNames: () => readonly string[];
   /** Has what waits asked again at once. */
@@ -78,24 +78,24 @@ async function pause(options: StopOptions, caller: Caller, wish: ApiPauseRequest
   const latest = Math.max(at, ...permits.map(([, beginBy]) => beginBy));
   return {
     ...toApiPause({ id, scope: toPauseScope(wish.scope), why: wish.reason, by, since: at, until }),
-    outstanding: await named(options, permits),
+    outstanding: await outstandingIn(options, scope, permits),
     quiet_after: new Date(latest).toISOString(),
   };
 }
 
-/** Executions that still hold a permit; one whose name cannot be had now is named by its lease. */
-async function named(
-  { gate }: StopOptions,
+/** Executions in the scope that still hold a permit; one that cannot be looked up now is named by its lease. */
+async function outstandingIn(
+  { gate, fleet }: StopOptions,
+  scope: ApiWindowScope,
   permits: readonly (readonly [LeaseRef, number])[],
 ): Promise<ApiPaused['outstanding']> {
-  const leases = permits.length === 0 ? [] : await gate.leases().catch(() => []);
-  return permits.map(([[epoch, n], beginBy]) => {
+  if (permits.length === 0) return [];
+  const [leases, { nodes }] = await Promise.all([gate.leases().catch(() => []), fleet.view()]);
+  return permits.flatMap(([[epoch, n], beginBy]) => {
     const held = leases.find(({ lease }) => lease[0] === epoch && lease[1] === n);
-    const number = { epoch, n };
-    return {
-      execution: held === undefined ? formatLease(number) : executionId(held.workflow, held.target, number),
-      begins_by: new Date(beginBy).toISOString(),
-    };
+    if (held !== undefined && !concerns(scope, held, nodes)) return [];
+    const execution = held === undefined ? formatLease({ epoch, n }) : leaseName(held);
+    return [{ execution, begins_by: new Date(beginBy).toISOString() }];
   });
 }
 
