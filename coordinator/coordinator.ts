@@ -32,11 +32,11 @@ import { coordinatorMetrics, type CoordinatorMetrics } from './metrics.ts';
 import { watchRules, type Rules } from './rules.ts';
 import type { Knowledge } from './request-check.ts';
 import type { StartOptions } from './start-admitted.ts';
-import { executionExists, startExecution } from './start-execution.ts';
+import { executionExists, executionFor, startExecution } from './start-execution.ts';
 import { openTemporal, type Temporal } from './temporal.ts';
 import { announceWindows } from './windows/announce-windows.ts';
 import { loadWorkflowBundle } from './workflow-bundle.ts';
-import { createPendingActivities } from './waiting/ask-again.ts';
+import { createPendingActivities, type AskAgainOptions } from './waiting/ask-again.ts';
 import { pendingWorkflows, type PendingWorkflows } from './waiting/pending-workflows.ts';
 import { createWaiting } from './waiting/waiting.ts';
 import { superviseWorkers, type EagerStarter, type Workers } from './workers.ts';
@@ -190,6 +190,7 @@ type Asking = DecideOptions &
   StartOptions & {
     readonly pending: PendingWorkflows;
     readonly access: () => AccessConfig;
+    readonly startedFor: AskAgainOptions['startedFor'];
     readonly onDecision: (decision: string, workflow: string) => void;
   };
 
@@ -206,6 +207,7 @@ const askingOf = (
     await startExecution(temporal, input, starter());
   },
   exists: (execution) => executionExists(temporal, execution),
+  startedFor: (asked, since) => executionFor(temporal, asked, since),
   pending: pendingWorkflows(temporal),
   log,
   onDecision: (decision, workflow) => measures.decisions.inc({ decision, workflow }),

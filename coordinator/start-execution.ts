@@ -2,6 +2,7 @@
 import type { Client } from '@temporalio/client';
 import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import { QUEUES, type ExecutionInput, type SearchAttribute } from '../workflows/contract.ts';
+import { PENDING_TYPE } from '../workflows/pending-request.ts';
 import { CALL_DEADLINE_MS, isNotFound, TemporalUnreachableError, type Temporal } from './temporal.ts';
 import type { EagerStarter } from './workers.ts';
 
@@ -73,6 +74,22 @@ export function attributesOf(
   if (target.kind !== 'datacenter') pairs.push(pair('FettleNodeType', target.nodeType));
   if (target.datacenter !== null) pairs.push(pair('FettleDatacenter', target.datacenter));
   return pairs;
+}
+
+/** The execution that was started for this request since then, by Temporal's lists, which are a moment behind. `request` has no quotes. */
+export async function executionFor(
+  temporal: Temporal,
+  { domain, request, caller }: Pick<ExecutionInput, 'domain' | 'request' | 'caller'>,
+  since: number,
+): Promise<string | null> {
+  const query = `FettleDomain = '${domain}' AND FettleRequest = '${request.slice(0, 255)}' AND WorkflowType != '${PENDING_TYPE}' AND StartTime >= '${new Date(since).toISOString()}'`;
+  return temporal.call('look for an execution of a request', async () => {
+    for await (const info of temporal.control.workflow.list({ query, pageSize: 10 })) {
+      const by = info.typedSearchAttributes.get(defineSearchAttributeKey('FettleCaller', 'KEYWORD'));
+      if (by === caller.slice(0, 255)) return info.workflowId;
+    }
+    return null;
+  });
 }
 
 export async function executionExists(temporal: Temporal, execution: string): Promise<boolean> {

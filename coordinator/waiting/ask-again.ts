@@ -1,4 +1,5 @@
 /** What the workflow of a request that waits has coordinators do: ask the gate once more, start what it admits, take leave. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { AccessConfig } from '../../config/coordinator.ts';
 import { parseSpiffeId } from '../../config/spiffe-id.ts';
@@ -6,6 +7,7 @@ import type { Answer } from '../../workflows/gate/operations.ts';
 import type {
   AskAgainInput,
   AskAgainResult,
+  Asked,
   LeaveInput,
   PendingActivities,
   PendingOutcome,
@@ -20,10 +22,14 @@ import { evidenceWhileWaiting } from './evidence.ts';
 import { keyOf, pendingOf } from './pending-id.ts';
 
 const HEARTBEAT_MS = 1_000;
+/** Temporal's lists of executions are behind by as much as this. */
+const RECORDED_MS = 3_000;
 
 export type AskAgainOptions = DecideOptions &
   StartOptions & {
     readonly access: () => AccessConfig;
+    /** The execution that was started for a request since then, if any. */
+    readonly startedFor: (asked: Pick<Asked, 'domain' | 'request' | 'caller'>, since: number) => Promise<string | null>;
     readonly onDecision: (decision: string, workflow: string) => void;
   };
 
@@ -41,7 +47,7 @@ export const createPendingActivities = (options: AskAgainOptions): PendingActivi
 });
 
 /** Failures are thrown: Temporal repeats the whole, and the gate answers the same operation as it did. */
-async function askAgain(options: AskAgainOptions, input: AskAgainInput): Promise<AskAgainResult> {
+export async function askAgain(options: AskAgainOptions, input: AskAgainInput): Promise<AskAgainResult> {
   const { definition } = input.plan;
   const result = await askOnce(options, input);
   if (result.state === 'ended') {
@@ -103,13 +109,28 @@ async function follow(options: AskAgainOptions, input: AskAgainInput, answer: An
     case 'stale_evidence':
       return ended('expired', 'what was seen is too old to act on');
     case 'too_old':
-      // The gate no longer knows what it answered, so it is asked anew: under the next number, now.
-      return { state: 'waits', askAgain: Date.now(), until: Date.now() };
+      return forgotten(options, input);
     case 'reused':
       return ended('refused', 'another plan waits under this id');
     default:
       throw new ApiFailure(503, 'no_decision', `the gate answered ${answer.a} to a request that waits`);
   }
+}
+
+/**
+ * The gate no longer knows what it answered, as after thousands of answers in a moment. Had it admitted, and somebody started it and died, asking
+ * anew would do it twice; so the record is looked at first.
+ */
+async function forgotten(options: AskAgainOptions, input: AskAgainInput): Promise<AskAgainResult> {
+  if (/['"\\]/.test(input.request))
+    return ended(
+      'expired',
+      'the gate forgot what it answered, and whether it was started cannot be told; look, and ask again',
+    );
+  await delay(RECORDED_MS);
+  const execution = await options.startedFor(input, input.at - RECORDED_MS);
+  if (execution !== null) return ended('admitted', 'admitted and started', execution);
+  return { state: 'waits', askAgain: Date.now(), until: input.until };
 }
 
 type Admitted = Extract<Answer, { a: 'admitted' | 'duplicate' }>;
