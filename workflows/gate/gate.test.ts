@@ -589,15 +589,15 @@ describe("§9 the gate's own death", () => {
 
   it('1.1 carries the latest answers over, and refuses whatever is as old as those left behind', () => {
     const gate = gateWith();
-    for (let n = 0; n < 5_000; n += 1) {
+    for (let n = 0; n < 9_000; n += 1) {
       gate.now += 1;
       gate.advance(0);
       gate.ask('restart', node('web-1'), { id: `r${n}`, at: gate.now });
     }
     gate.restart();
-    assert.equal(gate.state.remembered.size, 4_000);
-    assert.equal(gate.ask('restart', node('web-1'), { id: 'r4999' }).a, 'refused');
-    assert.equal(gate.ask('restart', node('web-1'), { id: 'r10', at: gate.now - 4_990 }).a, 'too_old');
+    assert.equal(gate.state.remembered.size, 8_000);
+    assert.equal(gate.ask('restart', node('web-1'), { id: 'r8999' }).a, 'refused');
+    assert.equal(gate.ask('restart', node('web-1'), { id: 'r10', at: gate.now - 8_990 }).a, 'too_old');
   });
 
   it('1.4 stays within 1 MiB with ten thousand running leases', () => {

@@ -138,7 +138,7 @@ class Words {
 }
 
 /** So many answers are carried over, the latest; operations as old as those left behind are refused from then on. */
-const MAX_CARRIED = 4_000;
+const MAX_CARRIED = 8_000;
 /** A run's input may be 2 MiB by the server's limit, compressed to a third or less: answers fill what the rest leaves of this. */
 const MAX_CHARACTERS = 3_000_000;
 const CHARACTERS_PER_ANSWER = 150;
