@@ -1,4 +1,5 @@
 /** Admission: one request against its episode and all its limits, in one step (docs/protocol.md §2.3, §3, §4.1, §7). */
+import { clip } from './clip.ts';
 import { scopeKey } from './counts.ts';
 import { modeFor } from './definitions.ts';
 import { observe, saidResolved } from './episodes.ts';
@@ -98,7 +99,7 @@ function askAgain(state: GateState, operation: Ask, rq: string, definition: Know
 const sameWish = ({ plan, workflow, target }: Waiting, { p, w, t }: Ask): boolean =>
   plan === p && workflow === w && scopeKey('target', target) === scopeKey('target', t);
 
-const pausedBy = (pause: PauseHeld): Answer => ({ a: 'paused', pause: pause.id, why: pause.why.slice(0, 80) });
+const pausedBy = (pause: PauseHeld): Answer => ({ a: 'paused', pause: pause.id, why: clip(pause.why, 80) });
 
 function alreadyDecided(state: GateState, episode: Episode, operation: Ask): Answer | null {
   const waiting = episode.waiting === null ? undefined : state.waiting.get(episode.waiting);

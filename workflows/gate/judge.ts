@@ -1,5 +1,6 @@
 /** Every limit of a workflow against one target: what stands in the way, and what counted. */
 import { breakerId } from './breakers.ts';
+import { clip } from './clip.ts';
 import { merged, scopeCode, scopeKey } from './counts.ts';
 import { LIMIT_KINDS } from './limits/limit-kinds.ts';
 import type { Verdict } from './limits/limit.ts';
@@ -103,7 +104,7 @@ function implicit(state: GateState, { target, waiting, rehearsal }: Question): A
 
 const closed = (state: GateState, workflow: string, target: TargetRef): Against[] =>
   windowsOver(state, workflow, target).map(({ until, name }) => ({
-    reason: ['win', 'g', 0, 1, until, name.slice(0, 40)],
+    reason: ['win', 'g', 0, 1, until, clip(name, 40)],
     queue: null,
     waits: true,
   }));

@@ -1,5 +1,6 @@
 /** Leases after admission: permits, proof, release (docs/protocol.md §4.4, §5.2, §6). A hold ends on proof, never on a timer. */
 import { holdNode, pauseOver } from './ask.ts';
+import { clip } from './clip.ts';
 import type { Start } from './counts.ts';
 import { verdictOf } from './judge.ts';
 import { noteOutcome } from './breakers.ts';
@@ -115,7 +116,7 @@ const permitOf = (held: PermitHeld): Answer => ({
 function refusePermit(state: GateState, lease: Lease, operation: Permit): Answer | null {
   if (lease.plan !== operation.p) return { a: 'no_permit', c: 'plan_differs' };
   const pause = operation.undo === true ? null : pauseAgainst(state, lease, operation);
-  if (pause !== null) return { a: 'no_permit', c: 'paused', why: pause.why.slice(0, 80) };
+  if (pause !== null) return { a: 'no_permit', c: 'paused', why: clip(pause.why, 80) };
   if (windowAgainst(state, lease, operation)) return { a: 'no_permit', c: 'window' };
   const fixed = lease.stepNodes.get(operation.s);
   if (fixed !== undefined && fixed !== operation.n) return { a: 'no_permit', c: 'other_node', why: fixed };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { GateDriver, leaseOf, node, reasonsIn } from '../../../test/support/gate-driver.ts';
+import { GateDriver, leaseOf, reasonsIn } from '../../../test/support/gate-driver.ts';
 import { SLACK_MS } from '../counts.ts';
 import type { LimitRef } from '../operations.ts';
 import { elsewhere, here, SCOPES, sharing } from '../../../test/support/gate-scopes.ts';
