@@ -129,20 +129,23 @@ function malformed(operation: Operation): string | null {
 }
 
 /** What an operation cannot be applied without: a gate that throws on it would do so again at each replay, and decide nothing any more. */
-const NEEDED: Readonly<Partial<Record<Operation['op'], Readonly<Record<string, 'string' | 'number' | 'object'>>>>> = {
-  ask: { w: 'string', d: 'string', p: 'string', t: 'object', eu: 'number' },
-  seen: { e: 'object', eu: 'number' },
-  resolved: { e: 'object' },
-  permit: { p: 'string', s: 'string', a: 'number', n: 'string', busy: 'number' },
-  result: { s: 'string', a: 'number' },
-  pause: { sc: 'object', why: 'string' },
-  definitions: { w: 'string', d: 'string', lim: 'object', by: 'string' },
-  window: { nm: 'string', sc: 'object', f: 'number', u: 'number' },
-  fleet: { r: 'string', v: 'number' },
-};
+const NEEDED_OF: Readonly<Partial<Record<Operation['op'], Readonly<Record<string, 'string' | 'number' | 'object'>>>>> =
+  {
+    ask: { w: 'string', d: 'string', p: 'string', t: 'object', eu: 'number' },
+    seen: { e: 'object', eu: 'number' },
+    resolved: { e: 'object' },
+    permit: { p: 'string', s: 'string', a: 'number', n: 'string', busy: 'number' },
+    result: { s: 'string', a: 'number' },
+    pause: { sc: 'object', why: 'string' },
+    definitions: { w: 'string', d: 'string', lim: 'object', by: 'string' },
+    window: { nm: 'string', sc: 'object', f: 'number', u: 'number' },
+    fleet: { r: 'string', v: 'number' },
+  };
+
+const NEEDED = new Map(Object.entries(NEEDED_OF).map(([op, needed]) => [op, Object.entries(needed)]));
 
 function lacking(operation: Operation): string | null {
-  for (const [key, type] of Object.entries(NEEDED[operation.op] ?? {})) {
+  for (const [key, type] of NEEDED.get(operation.op) ?? []) {
     const value: unknown = (operation as unknown as Record<string, unknown>)[key];
     if (typeof value !== type || value === null || Number.isNaN(value)) return `${operation.op} without ${key}`;
   }

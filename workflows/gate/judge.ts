@@ -63,7 +63,10 @@ export function verdictOf(state: GateState, question: Question, limit: LimitRef)
     isHeld: (node) => state.real.nodes.has(node) || (rehearsal && state.virtual.nodes.has(node)),
     streak: breaker?.streak ?? 0,
     open: breaker?.open === true,
-    ahead: rehearsal || !LIMIT_KINDS[limit.k].waits ? 0 : ahead(state, queueOf(workflow, limit, key), question.waiting),
+    ahead:
+      rehearsal || state.queues.size === 0 || !LIMIT_KINDS[limit.k].waits
+        ? 0
+        : ahead(state, queueOf(workflow, limit, key), question.waiting),
   });
 }
 
