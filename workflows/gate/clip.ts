@@ -13,6 +13,7 @@ export function clip(text: string, bytes: number): string {
 /** Of one character in JSON as UTF-8. */
 function bytesOf(character: string): number {
   const code = character.codePointAt(0) ?? 0;
+  if ('\b\t\n\f\r'.includes(character)) return 2;
   if (code < 0x20 || (code >= 0xd800 && code <= 0xdfff)) return 6;
   if (character === '"' || character === '\\') return 2;
   return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
