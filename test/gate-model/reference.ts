@@ -357,13 +357,16 @@ export class Reference {
   // --- stop
 
   pauseOver(workflow: string, target: TargetRef) {
-    return this.pauses.find(
-      ({ sc: { k, v } }) =>
-        k === 'all' ||
-        (k === 'w' && v === workflow) ||
-        (k === 'n' && v === target.n) ||
-        (k === 'y' && v === target.y) ||
-        (k === 'c' && v === target.c),
+    return this.pauses.find(({ sc }) => this.covers(sc, workflow, target));
+  }
+
+  covers({ k, v }: { k: string; v?: string | undefined }, workflow: string, target: TargetRef): boolean {
+    return (
+      k === 'all' ||
+      (k === 'w' && v === workflow) ||
+      (k === 'n' && v === target.n) ||
+      (k === 'y' && v === target.y) ||
+      (k === 'c' && v === target.c)
     );
   }
 

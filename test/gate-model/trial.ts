@@ -389,7 +389,14 @@ export class Trial {
         const { id, sc, why, until = null } = operation;
         reference.pauses.push({ id, sc, why, until });
         const live = reference.leases.filter(({ end }) => end === null);
-        const open = live.flatMap((lease) => lease.open.map(({ bb }) => bb)).filter((bb) => bb > reference.now);
+        const open = live.flatMap(({ w, t: target, open: permits }) =>
+          permits
+            .filter(({ n, bb }) => {
+              const elsewhere = n !== target.n && (sc.k === 'y' || sc.k === 'c');
+              return bb > reference.now && (elsewhere || reference.covers(sc, w, { ...target, n }));
+            })
+            .map(({ bb }) => bb),
+        );
         return { a: 'ok', begins: open.toSorted((a, b) => b - a).slice(0, 4) };
       }
       case 'resume':

@@ -5,6 +5,7 @@ import { modeFor } from './definitions.ts';
 import { observe, saidResolved } from './episodes.ts';
 import { judge, type Judgement } from './judge.ts';
 import { DEFINITION_MS, START_MS, type Answer, type Ask, type TargetRef } from './operations.ts';
+import { pauseOver } from './pauses.ts';
 import { rehearse } from './rehearsal.ts';
 import {
   leaseKey,
@@ -213,20 +214,4 @@ export function holdNode(state: GateState, lease: Lease, node: string, target: T
   state.real.hold(node, key, target, state.fleet);
   lease.nodes.set(node, { at: state.now, target });
   return true;
-}
-
-/** The pause that covers this workflow on this target, if any. */
-export function pauseOver(state: GateState, workflow: string, target: TargetRef): PauseHeld | null {
-  for (const pause of state.pauses.values()) {
-    if (pause.until !== null && pause.until <= state.now) continue;
-    const { k, v } = pause.scope;
-    const covered =
-      k === 'all' ||
-      (k === 'w' && v === workflow) ||
-      (k === 'n' && v === target.n) ||
-      (k === 'y' && v === target.y) ||
-      (k === 'c' && v === target.c);
-    if (covered) return pause;
-  }
-  return null;
 }

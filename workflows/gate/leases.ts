@@ -1,5 +1,5 @@
 /** Leases after admission: permits, proof, release (docs/protocol.md §4.4, §5.2, §6). A hold ends on proof, never on a timer. */
-import { holdNode, pauseOver } from './ask.ts';
+import { holdNode } from './ask.ts';
 import { clip } from './clip.ts';
 import type { Start } from './counts.ts';
 import { verdictOf } from './judge.ts';
@@ -17,6 +17,7 @@ import {
   type Started,
   type TargetRef,
 } from './operations.ts';
+import { pauseOver } from './pauses.ts';
 import { windowsOver } from './windows.ts';
 import { leaseKey, type GateState, type Lease, type PauseHeld, type PermitHeld } from './state.ts';
 
