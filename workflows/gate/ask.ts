@@ -32,13 +32,18 @@ import {
 /** What the gate can carry from run to run. More at once is no remedy but a disaster, and is refused. */
 const MAX_LEASES = 10_000;
 const MAX_EPISODES = 11_000;
+/** Starts that limits still count: at a hundred remedies a second these are five minutes. */
+const MAX_STARTS = 30_000;
 
 /** What was admitted or waits already is told so all the same. */
 function isFull(state: GateState, { e }: Ask): boolean {
   const known = e === undefined ? undefined : state.episodes.get(e.id);
   if (known !== undefined && (known.lease !== null || known.waiting !== null)) return false;
   const another = e !== undefined && known === undefined;
-  return state.leases.size >= MAX_LEASES || (another && state.episodes.size >= MAX_EPISODES);
+  if (state.leases.size >= MAX_LEASES || (another && state.episodes.size >= MAX_EPISODES)) return true;
+  let starts = 0;
+  for (const kept of state.starts.values()) starts += kept.length;
+  return starts >= MAX_STARTS;
 }
 
 /** One ask and what it meets. */
