@@ -1,16 +1,19 @@
 /** `npm run check:limits -- --address HOST:PORT`: whether the limits held, from Temporal's record alone. */
+import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { printableJson } from '../../cmd/printable.ts';
 import { errorMessage } from '../../identity/error-message.ts';
 import { checkRecord } from './checks/all-checks.ts';
 import { readRecord } from './read-record.ts';
+import type { ProofRecord } from './record.ts';
 import { countsOf, reportText } from './report.ts';
 
 const HELP = `Says whether the limits held, from Temporal's record alone: the gate's journal, executions, receipts.
 
-Usage: npm run check:limits -- --address HOST:PORT [--domain NAME] [--since TIME] [--effects FILE] [--json]
+Usage: npm run check:limits -- --address HOST:PORT | --record FILE [--domain NAME] [--since TIME] [--effects FILE] [--json]
 
   --address HOST:PORT  Temporal's frontend
+  --record FILE        what a drill kept of its record, instead of Temporal
   --domain NAME        the gate's domain (default: main)
   --since TIME         looks only at what happened from then on, e.g. 2026-11-21T15:00:00Z (default: all that is kept)
   --effects FILE       JSON lines that the actions' own commands wrote on hosts, as evidence beside receipts
@@ -24,6 +27,7 @@ Example: npm run check:limits -- --address 127.0.0.1:7233 --since 2026-11-21T15:
 
 const options = {
   address: { type: 'string' },
+  record: { type: 'string' },
   domain: { type: 'string', default: 'main' },
   since: { type: 'string' },
   effects: { type: 'string' },
@@ -46,6 +50,7 @@ async function main(): Promise<number> {
   }
   const { address, domain } = values;
   const since = values.since === undefined ? 0 : Date.parse(values.since);
+  if (values.record !== undefined) return say(await kept(values.record), since, values.json);
   if (address === undefined) return usage("--address is missing: write where Temporal's frontend listens");
   if (Number.isNaN(since)) return usage(`--since ${values.since}: no time; write it as 2026-11-21T15:00:00Z`);
   return await check({ address, domain, since, effects: values.effects ?? null, json: values.json });
@@ -66,8 +71,14 @@ async function check(wanted: Parameters<typeof readRecord>[0] & { json: boolean 
     );
     return 3;
   }
-  const findings = checkRecord(record).filter(({ at }) => at >= wanted.since);
+  return say(record, wanted.since, wanted.json);
+}
+
+const kept = async (file: string): Promise<ProofRecord> => JSON.parse(await readFile(file, 'utf8')) as ProofRecord;
+
+function say(record: ProofRecord, since: number, json: boolean): number {
+  const findings = checkRecord(record).filter(({ at }) => at >= since);
   process.stdout.write(reportText(record, findings));
-  if (wanted.json) process.stdout.write(`${printableJson({ ...countsOf(record, findings), findings }, 0)}\n`);
+  if (json) process.stdout.write(`${printableJson({ ...countsOf(record, findings), findings }, 0)}\n`);
   return findings.length === 0 ? 0 : 1;
 }

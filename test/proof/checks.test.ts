@@ -578,6 +578,15 @@ describe('the checker finds what was planted, and nothing at the edge', () => {
       clean(over.record());
     });
 
+    it('what is asked again for a request that waits is no sighting of the fault', () => {
+      const made = begin();
+      const ref = fault(made);
+      made.tell({ op: 'ask', id: 'a:1', w: 'heal', d: 'd1', t: A, p: 'plan-1', ...ref }, { a: 'pending', rq: 'a:1' });
+      made.pass(10).run('heal', A, 1, { ...ref, rq: 'a:1' });
+      made.pass(20).run('heal', A, 1, fault(made));
+      clean(made.record());
+    });
+
     it('a fault that began before the old one had been gone for its gap is the old one', () => {
       const made = begin();
       made.run('heal', A, 1, fault(made));
@@ -641,6 +650,18 @@ describe('the checker finds what was planted, and nothing at the edge', () => {
       clean(made.record());
       made.tell({ ...ask, id: 'a:2' }, { ...waiting, rq: 'a:2' });
       made.tell({ op: 'leave', rq: 'a:2' }, { a: 'ok' });
+      clean(made.pass(100).record());
+    });
+
+    it('not when only the first question was repeated after it had ended, or its fault waits under another request', () => {
+      const made = begin();
+      const ask = { op: 'ask', w: 'heal', d: 'd1', t: A, p: 'plan-1' };
+      const waiting = { a: 'pending', rq: 'a:1', ra: made.now + 10_000, u: made.now + 60_000 };
+      made.tell({ ...ask, id: 'a:1' }, waiting);
+      made.tell({ ...ask, id: 'a:1/1', rq: 'a:1' }, { a: 'ended', c: 'wait_over' });
+      made.tell({ ...ask, id: 'a:1' }, waiting);
+      made.tell({ ...ask, id: 'a:2' }, { ...waiting, rq: 'a:2' });
+      made.tell({ ...ask, id: 'a:2/1', rq: 'a:2' }, { ...waiting, rq: 'a:3', same: true });
       clean(made.pass(100).record());
     });
   });

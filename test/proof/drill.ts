@@ -1,4 +1,5 @@
 /** `npm run drill`: a fleet under load while everything goes wrong that can, by a plan drawn from a seed; then the checker. */
+import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { printableJson } from '../../cmd/printable.ts';
 import { errorMessage } from '../../identity/error-message.ts';
@@ -9,13 +10,14 @@ import { reportText } from './report.ts';
 const HELP = `Kills, stops and cuts everything of a small fleet under load, by a plan drawn from a seed, and then checks that no
 limit was exceeded, no action doubled and no request lost.
 
-Usage: npm run drill [-- --seed N] [--minutes M] [--faults KIND,...] [--log FILE] [--json]
+Usage: npm run drill [-- --seed N] [--minutes M] [--faults KIND,...] [--log FILE] [--record FILE] [--json]
 
   --seed N       the same seed gives the same plan (default: from the clock)
   --minutes M    how long faults go on; start and end come on top (default: 3)
   --faults LIST  only these: ${FAULTS.slice(0, 5).join(', ')},
                  ${FAULTS.slice(5).join(', ')}
   --log FILE     every line of every process
+  --record FILE  what the checker read, to be checked again: npm run check:limits -- --record FILE
   --json         the last line of output is one JSON document
   --help         this text
 
@@ -29,6 +31,7 @@ const options = {
   minutes: { type: 'string', default: '3' },
   faults: { type: 'string', default: FAULTS.join(',') },
   log: { type: 'string' },
+  record: { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
@@ -56,6 +59,7 @@ async function main(): Promise<number> {
   const kinds = FAULTS.filter((kind) => named.includes(kind));
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const { result, record } = await runDrill({ seed, minutes, kinds, log: values.log ?? null, say });
+  if (values.record !== undefined) await writeFile(values.record, JSON.stringify(record));
   const { findings, ...numbers } = result;
   process.stdout.write(reportText(record, findings));
   process.stdout.write(

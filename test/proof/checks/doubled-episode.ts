@@ -4,7 +4,8 @@
  */
 import type { Facts } from '../facts.ts';
 import type { Finding } from '../finding.ts';
-import { wasPermitted, type LeaseLife } from '../ledger.ts';
+import { applied, wasPermitted, type LeaseLife } from '../ledger.ts';
+import type { Exchange } from '../record.ts';
 
 export function doubledEpisode(facts: Facts): Finding[] {
   const withEpisode = facts.ledger.leases.filter((lease) => lease.ask.e !== undefined && !lease.dry);
@@ -40,14 +41,20 @@ const FORGOTTEN_MS = 10 * 60_000;
 
 /** The earliest beginning of a fault that may count as a new one: its gap after somebody called the old one over, or after it fell silent. */
 function overAt(facts: Facts, episode: string, before: LeaseLife, lease: LeaseLife): number | null {
-  let last = before.admitted.at;
   const gap = lease.ask.e?.gap ?? 0;
-  for (const entry of facts.record.journal.slice(before.admitted.seq + 1, lease.admitted.seq + 1)) {
-    if (entry.kind !== 'exchange' || entry.op.e?.id !== episode) continue;
-    if (entry.at - last > gap + Math.max(gap, FORGOTTEN_MS)) return 0;
-    if (entry.at - last > gap) return last + gap;
-    if (entry.op.op === 'resolved') return entry.at + gap;
+  let last = before.admitted.at;
+  for (const [seq, entry] of facts.record.journal.slice(0, lease.admitted.seq + 1).entries()) {
+    if (entry.kind !== 'exchange' || entry.op.e?.id !== episode || !isSighting(entry)) continue;
+    if (seq > before.admitted.seq) {
+      if (entry.at - last > gap + Math.max(gap, FORGOTTEN_MS)) return 0;
+      if (entry.at - last > gap) return last + gap;
+      if (entry.op.op === 'resolved') return entry.at + gap;
+    }
     last = entry.at;
   }
   return null;
 }
+
+/** Asking again for what waits says nothing new of the fault; nor does a question that is repeated, or a dry run. */
+const isSighting = ({ op, given }: Exchange): boolean =>
+  applied(given) && given.known !== true && op.rq === undefined && op.dry !== true;

@@ -18,14 +18,19 @@ const unanswered = (facts: Facts): Finding[] =>
 
 function waitingForNothing(facts: Facts): Finding[] {
   const last = new Map<string, Exchange>();
+  const asked = new Set<string>();
   for (const entry of facts.record.journal) {
     if (entry.kind !== 'exchange' || !applied(entry.given)) continue;
     const { op, given } = entry;
     if (op.op === 'leave' || op.op === 'deny') last.delete(op.rq ?? '');
-    if (op.op !== 'ask' || given.same === true) continue;
-    const request = op.rq ?? (given.a === 'pending' ? (given.rq ?? op.id) : op.id);
-    if (given.a === 'pending') last.set(request, entry);
-    else last.delete(request);
+    if (op.op !== 'ask') continue;
+    // A first question that is repeated is answered as it was, whatever has become of it since.
+    const repeated = op.rq === undefined && asked.has(op.id);
+    asked.add(op.id);
+    if (repeated) continue;
+    // Its fault waits under another request: that one is waited for now.
+    if (given.a === 'pending' && given.same !== true) last.set(op.rq ?? given.rq ?? op.id, entry);
+    else last.delete(op.rq ?? op.id);
   }
   return [...last].flatMap(([request, { at, given, from }]): Finding[] => {
     const until = Math.max(given?.ra ?? at, at) + DROPPED_MS;
