@@ -1,5 +1,6 @@
 /** The reader on a real run, through the command itself: what it makes of Temporal's record, and of an execution that nobody admitted. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { CoordinatorClient } from '../../identity/coordinator-client.ts';
@@ -100,6 +101,16 @@ describe('npm run check:limits', () => {
     assert.equal(code, 1, stdout);
     assert.match(stdout, /^unadmitted\n.*\n.*limited:web-1:1-zz.*no admission of lease 1-zz is on record/);
     assert.match(stdout, /\n1 found: /);
+  });
+
+  it('reads a record that a drill kept as well', async () => {
+    const { address } = drill.site.temporal;
+    const file = path.join(drill.site.dir, 'record.json');
+    await writeFile(file, JSON.stringify(await readRecord({ address, domain: 'main', since: 0, effects: null })));
+    const script = path.join(import.meta.dirname, 'check-limits.ts');
+    const { code, stdout } = await runProcess([process.execPath, script, '--record', file]);
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /no admission of lease 1-zz is on record/);
   });
 
   it('says what is missing, what cannot be reached, and which domain has no gate', async () => {

@@ -74,7 +74,9 @@ async function check(wanted: Parameters<typeof readRecord>[0] & { json: boolean 
   return say(record, wanted.since, wanted.json);
 }
 
-const kept = async (file: string): Promise<ProofRecord> => JSON.parse(await readFile(file, 'utf8')) as ProofRecord;
+async function kept(file: string): Promise<ProofRecord> {
+  return JSON.parse(await readFile(file, 'utf8')) as ProofRecord;
+}
 
 function say(record: ProofRecord, since: number, json: boolean): number {
   const findings = checkRecord(record).filter(({ at }) => at >= since);
