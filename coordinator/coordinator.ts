@@ -37,6 +37,7 @@ import { openTemporal, type Temporal } from './temporal.ts';
 import { announceWindows } from './windows/announce-windows.ts';
 import { loadWorkflowBundle } from './workflow-bundle.ts';
 import { createPendingActivities, type AskAgainOptions } from './waiting/ask-again.ts';
+import { pendingOf } from './waiting/pending-id.ts';
 import { pendingWorkflows, type PendingWorkflows } from './waiting/pending-workflows.ts';
 import { createWaiting } from './waiting/waiting.ts';
 import { superviseWorkers, type EagerStarter, type Workers } from './workers.ts';
@@ -213,6 +214,11 @@ const askingOf = (
   onDecision: (decision, workflow) => measures.decisions.inc({ decision, workflow }),
 });
 
+/** Nobody waits for it: one that is not called asks when its time comes. */
+function callWaiting({ log }: House, { pending }: Asking, rq: string): void {
+  pending.call(pendingOf(rq)).catch((error: unknown) => log.debug({ error, rq }, 'what waits could not be called'));
+}
+
 const knowledgeOf = ({ fleet, rules }: House): Knowledge => ({
   fleet,
   access: rules.access,
@@ -242,7 +248,7 @@ async function startWorkers(house: House, asking: Asking, courier: Courier, sour
       }),
       verify: createVerify((address) => sources.get(address) ?? null),
     },
-    workflowActivities: { release: createRelease(gate) },
+    workflowActivities: { release: createRelease(gate, (rq) => callWaiting(house, asking, rq)) },
     controlActivities: {
       notify: createNotify(rules.notify, log),
       takeOver: createTakeOver(temporal),

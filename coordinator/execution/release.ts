@@ -3,8 +3,9 @@ import type { ReleaseInput } from '../../workflows/activities.ts';
 import { formatLease } from '../../workflows/contract.ts';
 import type { GateClient } from '../gate/gate-client.ts';
 
+/** `call` has requests that wait look again at once: they stand first in a line that this may have made room in. */
 export const createRelease =
-  (gate: GateClient) =>
+  (gate: GateClient, call: (rq: string) => void) =>
   async ({ lease, outcome }: ReleaseInput): Promise<{ held: boolean }> => {
     const answer = await gate.submit({
       op: 'release',
@@ -13,5 +14,7 @@ export const createRelease =
       l: [lease.epoch, lease.n],
       o: outcome,
     });
-    return { held: answer.a === 'ok' && answer.held === true };
+    if (answer.a !== 'ok') return { held: false };
+    for (const rq of answer.hd ?? []) call(rq);
+    return { held: answer.held === true };
   };

@@ -8,7 +8,7 @@ import { countOverAdmissions } from '../../test/support/over-admissions.ts';
 import { eventually, startProcess, temporaryDirectory, type RunningProcess } from '../../test/support/processes.ts';
 import { startTemporal } from '../../test/support/temporal.ts';
 import { gateWorkflowId } from '../../workflows/contract.ts';
-import type { Answer } from '../../workflows/gate/operations.ts';
+import type { Answer, Operation } from '../../workflows/gate/operations.ts';
 import { setupTemporal } from '../setup-temporal.ts';
 import { openTemporal, type Temporal } from '../temporal.ts';
 import type { GateClient } from './gate-client.ts';
@@ -61,6 +61,10 @@ describe("9 the death of the coordinator that hosts the gate's Worker", () => {
     return last?.workflowTaskStartedEventAttributes?.identity?.replace('fettle-coordinator/', '') ?? '';
   };
 
+  /** Asks again with the same id, as the message of the failure says. */
+  const insisting = (gate: GateClient, operation: Operation): Promise<Answer> =>
+    eventually(() => gate.submit(operation), { what: `an answer to ${operation.id}`, timeoutMs: 60_000 });
+
   /** Callers that ask and give back until told to stop. */
   const load = () => {
     const asked = new Map<string, Answer | null>();
@@ -71,11 +75,11 @@ describe("9 the death of the coordinator that hosts the gate's Worker", () => {
         asked.set(id, null);
         const t = { k: 'n', n: `web-${id}`, y: 'web', c: 'dc1' } as const;
         const [at, eu] = [Date.now(), Date.now() + 60_000];
-        const answer = await gate.submit({ op: 'ask', id, at, w: 'restart', d: 'd1', t, p: 'plan', eu });
+        const answer = await insisting(gate, { op: 'ask', id, at, w: 'restart', d: 'd1', t, p: 'plan', eu });
         asked.set(id, answer);
         if (answer.a !== 'admitted') continue;
         const { l } = answer;
-        await gate.submit({ op: 'release', id: `r:${l.join('-')}`, at: Date.now(), l, o: 'healed' });
+        await insisting(gate, { op: 'release', id: `r:${l.join('-')}`, at: Date.now(), l, o: 'healed' });
       }
     };
     const done = Promise.all(Array.from({ length: CALLERS }, (_, n) => caller(gates[n % gates.length] as GateClient)));

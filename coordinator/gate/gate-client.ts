@@ -257,6 +257,7 @@ export class GateClient {
   #deliver(batch: readonly Waiting[], answer: BatchAnswer): void {
     if (answer.status === 'clock_skew') {
       const apart = Math.round((Date.now() - answer.now) / 1000);
+      if (Math.abs(apart) * 1000 < CLOCK_SKEW_MS) throw unreachable('the gate took too long to read it');
       throw new GateUnavailableError(
         'clock_skew',
         `this coordinator's clock is ${apart} s from the gate's: check time synchronisation`,

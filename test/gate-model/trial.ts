@@ -434,7 +434,7 @@ export class Trial {
     const { r, lim, begins, no, ...said } = expected;
     const heard: Record<string, unknown> = { ...answer };
     const { r: reasons, more = 0, lim: told, perms, ra } = heard;
-    for (const key of ['r', 'more', 'lim', 'perms', 'ra', 'why', ...(no === undefined ? ['no'] : [])])
+    for (const key of ['r', 'more', 'lim', 'perms', 'hd', 'ra', 'why', ...(no === undefined ? ['no'] : [])])
       delete heard[key];
     const wanted = { ...said, ...(no === undefined ? {} : { no }) };
     for (const [key, value] of Object.entries(wanted))

@@ -5,7 +5,7 @@ import { merged, scopeCode, scopeKey } from './counts.ts';
 import { LIMIT_KINDS } from './limits/limit-kinds.ts';
 import type { Verdict } from './limits/limit.ts';
 import type { LimitRef, ReasonRef, TargetRef } from './operations.ts';
-import type { GateState, Waiting } from './state.ts';
+import type { GateState, Lease, Waiting } from './state.ts';
 import { windowsOver } from './windows.ts';
 
 /** One limit in the way. `queue` names its room, for which one may wait in line; null: time or a person frees it, no line forms. */
@@ -84,6 +84,23 @@ function ahead(state: GateState, queue: string, waiting: Waiting | null): number
     if (other.until >= state.now && other.askAgain + LATE_MS >= state.now) before += 1;
   }
   return before;
+}
+
+/** So many fit an answer. */
+const MAX_HEADS = 4;
+
+/** Who stands first in the lines that the end of this lease may have made room for. */
+export function headsAfter(state: GateState, lease: Lease): string[] {
+  if (state.queues.size === 0) return [];
+  const heads = new Set<string>();
+  const add = (queue: string): void => {
+    const first = state.queues.get(queue)?.find((one) => one.until >= state.now);
+    if (first !== undefined && heads.size < MAX_HEADS) heads.add(first.rq);
+  };
+  for (const node of lease.nodes.keys()) add(`node ${node}`);
+  for (const limit of state.rulings.get(lease.workflow)?.limits ?? [])
+    if (LIMIT_KINDS[limit.k].waits) add(queueOf(lease.workflow, limit, scopeKey(limit.s, lease.target)));
+  return [...heads];
 }
 
 function againstOf({ workflow, target }: Question, limit: LimitRef, verdict: Verdict): Against {

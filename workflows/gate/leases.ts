@@ -2,7 +2,7 @@
 import { holdNode } from './ask.ts';
 import { clip } from './clip.ts';
 import type { Start } from './counts.ts';
-import { verdictOf } from './judge.ts';
+import { headsAfter, verdictOf } from './judge.ts';
 import { noteOutcome } from './breakers.ts';
 import { countedOf } from './definitions.ts';
 import { forgetAdmission, saidResolved } from './episodes.ts';
@@ -192,7 +192,8 @@ export function release(state: GateState, operation: Release): Answer {
     return { a: 'ok', held: true };
   }
   end(state, lease);
-  return { a: 'ok' };
+  const heads = headsAfter(state, lease);
+  return { a: 'ok', ...(heads.length === 0 ? {} : { hd: heads }) };
 }
 
 export function free(state: GateState, operation: Free): Answer {

@@ -315,8 +315,16 @@ export type Answer =
   | { readonly a: 'permit'; readonly bb: number; readonly bu: number; readonly no: string; readonly at: number }
   | { readonly a: 'no_permit'; readonly c: PermitRefusal; readonly why?: string }
   | { readonly a: 'episode'; readonly open: boolean }
-  /** `held`: the lease is still held, orphaned, because something of it was not settled. */
-  | { readonly a: 'ok'; readonly held?: true; readonly perms?: readonly (readonly [LeaseRef, number])[] };
+  /**
+   * `held`: the lease is still held, orphaned, because something of it was not settled. `hd`: requests at the head of the lines that its end
+   * may have made room for: called at once, they need not wait for their time to ask.
+   */
+  | {
+      readonly a: 'ok';
+      readonly held?: true;
+      readonly hd?: readonly string[];
+      readonly perms?: readonly (readonly [LeaseRef, number])[];
+    };
 
 /** One Update. */
 export type Batch = {

@@ -56,7 +56,7 @@ type LeaseTuple = readonly [
   unsettled: readonly PermitTuple[] | 0,
   /** 1: exactly its own target, from its admission. */
   nodes: readonly (readonly [node: string, at: number, target: TargetTuple])[] | 0 | 1,
-  /** Only while its execution is not known to have started: then nothing can forget it any more. */
+  /** Only while nothing of it was permitted: then nothing can forget it any more. */
   ask: string | 0,
 ];
 /** Times are milliseconds before the snapshot: shorter than times. */
@@ -180,7 +180,7 @@ function withoutAnswers(state: GateState): Omit<Snapshot, 'remembered' | 'floor'
             (p) => [p.step, p.attempt, p.node, p.beginBy, p.busyUntil, p.nonce, p.givenAt] as const,
           ),
       nodesOf(lease, target),
-      lease.started || lease.permitted ? 0 : lease.ask,
+      lease.permitted ? 0 : lease.ask,
     ];
   });
   const starts = [...state.starts].flatMap(([workflow, list]) =>
