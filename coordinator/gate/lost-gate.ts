@@ -2,7 +2,6 @@
  * What becomes of a gate that was terminated or reset (docs/protocol.md §9.2): its history is read, and a new run begins with what it had
  * answered. Where it cannot be read, the new run stays closed until a person adopts it.
  */
-import type { Payload } from '@temporalio/common';
 import { gateWorkflowId } from '../../workflows/contract.ts';
 import type { GateInput, TakenOver } from '../../workflows/gate.ts';
 import { Folder, type Recorded } from '../../workflows/gate/fold.ts';
@@ -12,40 +11,14 @@ import { fromSnapshot, toSnapshot } from '../../workflows/gate/snapshot.ts';
 import { emptyState, type GateState } from '../../workflows/gate/state.ts';
 import { errorMessage } from '../../identity/error-message.ts';
 import { isNotFound, isUnreachable, type Temporal } from '../temporal.ts';
+import type { HistoryEvent } from './history-event.ts';
 import { readPayload } from './large-payload.ts';
-import { timeOf, type Timestamp } from '../timestamp.ts';
+import { timeOf } from '../timestamp.ts';
 
 /** A page of history may be 4 MB. */
 const READ_MS = 20_000;
 /** Runs that lead from one to the next; more is a circle. */
 const MAX_STEPS = 100;
-
-type Event = {
-  readonly eventTime?: Timestamp | null;
-  readonly workflowExecutionStartedEventAttributes?: {
-    readonly input?: { readonly payloads?: Payload[] | null } | null;
-    readonly originalExecutionRunId?: string | null;
-  } | null;
-  readonly workflowExecutionContinuedAsNewEventAttributes?: { readonly newExecutionRunId?: string | null } | null;
-  readonly workflowExecutionUpdateAcceptedEventAttributes?: {
-    readonly acceptedRequest?: {
-      readonly meta?: { readonly updateId?: string | null } | null;
-      readonly input?: { readonly args?: { readonly payloads?: Payload[] | null } | null } | null;
-    } | null;
-  } | null;
-  readonly workflowExecutionUpdateCompletedEventAttributes?: {
-    readonly meta?: { readonly updateId?: string | null } | null;
-    readonly outcome?: { readonly success?: { readonly payloads?: Payload[] | null } | null } | null;
-  } | null;
-  readonly activityTaskScheduledEventAttributes?: {
-    readonly activityType?: { readonly name?: string | null } | null;
-  } | null;
-  readonly activityTaskCompletedEventAttributes?: {
-    readonly scheduledEventId?: { toString: () => string } | null;
-    readonly result?: { readonly payloads?: Payload[] | null } | null;
-  } | null;
-  readonly eventId?: { toString: () => string } | null;
-};
 
 class UnreadableError extends Error {
   override readonly name = 'UnreadableError';
@@ -73,7 +46,7 @@ async function foldRun(temporal: Temporal, domain: string, run: string): Promise
 }
 
 /** What the run began with: nothing, its predecessor's snapshot, or what it had taken over itself. */
-function baseOf(domain: string, run: string, events: readonly Event[]): GateState {
+function baseOf(domain: string, run: string, events: readonly HistoryEvent[]): GateState {
   const payload = events[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
   if (payload === undefined) throw new UnreadableError(`run ${run} has no input`);
   const input = readPayload<GateInput>(payload);
@@ -86,7 +59,7 @@ function baseOf(domain: string, run: string, events: readonly Event[]): GateStat
 }
 
 /** In the order in which they were decided. */
-function* recordedIn(events: readonly Event[]): Generator<Recorded> {
+function* recordedIn(events: readonly HistoryEvent[]): Generator<Recorded> {
   const asked = new Map<string, Batch>();
   const sweeps = new Map(resultsOf<readonly SweepFinding[]>(events, 'sweep').map((one) => [one.event, one]));
   for (const event of events) {
@@ -107,9 +80,12 @@ function* recordedIn(events: readonly Event[]): Generator<Recorded> {
 
 /** Results of the run's activities of one type, with the events that hold them. */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows what the activity returns
-function resultsOf<T>(events: readonly Event[], type: string): { readonly event: Event; readonly value: T }[] {
+function resultsOf<T>(
+  events: readonly HistoryEvent[],
+  type: string,
+): { readonly event: HistoryEvent; readonly value: T }[] {
   const scheduled = new Set<string>();
-  const results: { event: Event; value: T }[] = [];
+  const results: { event: HistoryEvent; value: T }[] = [];
   for (const event of events) {
     if (event.activityTaskScheduledEventAttributes?.activityType?.name === type)
       scheduled.add(String(event.eventId ?? ''));
@@ -121,7 +97,7 @@ function resultsOf<T>(events: readonly Event[], type: string): { readonly event:
   return results;
 }
 
-async function historyOf(temporal: Temporal, domain: string, run: string): Promise<readonly Event[]> {
+async function historyOf(temporal: Temporal, domain: string, run: string): Promise<readonly HistoryEvent[]> {
   const handle = temporal.control.workflow.getHandle(gateWorkflowId(domain), run);
   const history = await temporal.call('read the history of a gate', () => handle.fetchHistory(), READ_MS);
   return history.events ?? [];
@@ -169,7 +145,7 @@ async function followOn(temporal: Temporal, domain: string, from: string): Promi
   throw new UnreadableError('runs of the gate lead in a circle');
 }
 
-async function firstPage(temporal: Temporal, domain: string, run: string): Promise<readonly Event[]> {
+async function firstPage(temporal: Temporal, domain: string, run: string): Promise<readonly HistoryEvent[]> {
   const page = await temporal.call('read the beginning of a gate', () =>
     temporal.connection.workflowService.getWorkflowExecutionHistory({
       namespace: temporal.control.options.namespace,

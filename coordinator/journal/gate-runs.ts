@@ -7,9 +7,10 @@ import { gateWorkflowId } from '../../workflows/contract.ts';
 import type { GateInput } from '../../workflows/gate.ts';
 import type { Answer, Batch, BatchAnswer, Operation } from '../../workflows/gate/operations.ts';
 import type { Snapshot } from '../../workflows/gate/snapshot.ts';
+import type { HistoryEvent } from '../gate/history-event.ts';
 import { readPayload } from '../gate/large-payload.ts';
 import { isNotFound, type Temporal } from '../temporal.ts';
-import { timeOf, type Timestamp } from '../timestamp.ts';
+import { timeOf } from '../timestamp.ts';
 
 const PAGE_EVENTS = 100;
 
@@ -94,30 +95,7 @@ function inputOf(input: unknown): { snapshot: Snapshot | null; predecessor: stri
   return { snapshot: snapshot ?? null, predecessor: typeof predecessor === 'string' ? predecessor : null };
 }
 
-type Event = {
-  readonly eventId?: { toString(): string } | null;
-  readonly eventTime?: Timestamp | null;
-  readonly workflowExecutionStartedEventAttributes?: {
-    readonly continuedExecutionRunId?: string | null;
-    readonly firstExecutionRunId?: string | null;
-    readonly originalExecutionRunId?: string | null;
-    readonly input?: { readonly payloads?: Payload[] | null } | null;
-  } | null;
-  readonly activityTaskCompletedEventAttributes?: {
-    readonly result?: { readonly payloads?: Payload[] | null } | null;
-  } | null;
-  readonly workflowExecutionUpdateAcceptedEventAttributes?: {
-    readonly acceptedRequest?: {
-      readonly meta?: { readonly updateId?: string | null } | null;
-      readonly input?: { readonly args?: { readonly payloads?: Payload[] | null } | null } | null;
-    } | null;
-  } | null;
-  readonly workflowExecutionUpdateCompletedEventAttributes?: {
-    readonly meta?: { readonly updateId?: string | null } | null;
-    readonly outcome?: { readonly success?: { readonly payloads?: Payload[] | null } | null } | null;
-  } | null;
-};
-type Page = { readonly events: readonly Event[]; readonly next: Uint8Array | null };
+type Page = { readonly events: readonly HistoryEvent[]; readonly next: Uint8Array | null };
 
 async function readPage(
   temporal: Temporal,
@@ -151,7 +129,7 @@ async function* entriesOf(temporal: Temporal, domain: string, run: string): Asyn
 
 function* answered(
   run: string,
-  event: Event,
+  event: HistoryEvent,
   asked: Map<string, { readonly batch: Batch; readonly event: number }>,
 ): Generator<Entry> {
   const request = event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest;
