@@ -6,6 +6,7 @@ import { it } from 'node:test';
 import { pino } from 'pino';
 import { verifyAudit } from '../coordinator/audit/verify.ts';
 import { GateClient } from '../coordinator/gate/gate-client.ts';
+import { keepGate } from '../coordinator/gate/gate-keeper.ts';
 import { openKnownLease } from '../coordinator/gate/known-lease.ts';
 import { setupTemporal } from '../coordinator/setup-temporal.ts';
 import { openTemporal } from '../coordinator/temporal.ts';
@@ -107,7 +108,16 @@ it('adopts a quarantined gate above every lease seen, frees an orphan, and makes
   assert.equal(anew.exit, EXIT.ok, anew.err);
   assert.match(anew.out, /in epoch 9/);
   await announce();
+  const keeper = keepGate({
+    temporal,
+    domain: 'main',
+    log,
+    onTakeOver: () => assert.fail('the old gate was taken over'),
+  });
+  const looking = setInterval(keeper.look, 10);
+  stack.defer(() => clearInterval(looking));
   const replaced = await fettle('gate', 'adopt', '--anew', '--reason', 'it was reset');
+  assert.equal((await gate.summary()).folds, 0);
   assert.match(replaced.out, /was ended[^]*in epoch \d+/, replaced.err);
   await announce();
 

@@ -9,7 +9,7 @@ import { configOf, loadCoordinator } from '../config/load.ts';
 import { auditCommand } from '../coordinator/audit/command-audit.ts';
 import { GateClient, GateUnavailableError } from '../coordinator/gate/gate-client.ts';
 import { openKnownLease, type KnownLease } from '../coordinator/gate/known-lease.ts';
-import { makeGate } from '../coordinator/setup-temporal.ts';
+import { replaceGate } from '../coordinator/setup-temporal.ts';
 import { openTemporal, type Temporal } from '../coordinator/temporal.ts';
 import { executionId, formatLease, gateWorkflowId } from '../workflows/contract.ts';
 import { RESET, type Answer, type LeaseSummary, type Operation } from '../workflows/gate/operations.ts';
@@ -56,7 +56,7 @@ const unsettledText = (row: LeaseSummary): string =>
 /** `fettle gate adopt`: the gate decides again, under a new epoch; with `anew`, a new one takes its place, with empty counts. */
 export const adoptGate = (io: Io, flags: GateChangeFlags & { readonly anew?: boolean }): Promise<ExitCode> =>
   withGate(io, flags.config, async ({ gate, known, config, temporal }) => {
-    if (flags.anew === true) await makeAnew(io, temporal, config.domain, flags.reason);
+    if (flags.anew === true) await makeAnew(io, temporal, config.domain);
     else await checkAdoptable(io, gate, temporal, config.domain);
     await submit(gate, { op: 'adopt', ...signed(flags.reason), e: known.highest()[0] });
     const { epoch } = await gate.summary();
@@ -85,13 +85,10 @@ async function gateRuns(temporal: Temporal, domain: string): Promise<boolean> {
   return status.name === 'RUNNING';
 }
 
-async function makeAnew(io: Io, temporal: Temporal, domain: string, reason: string): Promise<void> {
-  if (await gateRuns(temporal, domain)) {
-    const handle = temporal.control.workflow.getHandle(gateWorkflowId(domain));
-    await temporal.call('end the old gate', () => handle.terminate(reason));
-    say(io, `The old gate of domain ${domain} was ended.`);
-  }
-  await makeGate(temporal, domain, 'ALLOW_DUPLICATE');
+async function makeAnew(io: Io, temporal: Temporal, domain: string): Promise<void> {
+  const ended = await gateRuns(temporal, domain);
+  await replaceGate(temporal, domain);
+  if (ended) say(io, `The old gate of domain ${domain} was ended.`);
   say(io, `The gate of domain ${domain} was made anew, with empty counts.`);
 }
 

@@ -1,6 +1,7 @@
 /** `fettle setup temporal`: makes what Fettle needs on a Temporal server. Repeating it changes nothing. */
 import { setTimeout as delay } from 'node:timers/promises';
 
+import type { WorkflowStartOptions } from '@temporalio/client';
 import type { Logger } from 'pino';
 import type { TemporalConfig } from '../config/connections.ts';
 import { gateWorkflowId, QUEUES, SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
@@ -95,30 +96,40 @@ async function makeSearchAttributes(temporal: Temporal, namespace: string): Prom
  * A gate is made here and nowhere else, by a person's command: a coordinator that finds none refuses to decide. One made anew after another
  * ended knows less than coordinators have seen, so it decides nothing until adopted.
  */
-export async function makeGate(
-  temporal: Temporal,
-  domain: string,
-  /** `REJECT_DUPLICATE`: not even when one of that name has ended. */
-  workflowIdReusePolicy: 'REJECT_DUPLICATE' | 'ALLOW_DUPLICATE' = 'REJECT_DUPLICATE',
-): Promise<'created' | 'already there'> {
-  const input: GateInput = { domain, fresh: true };
+async function makeGate(temporal: Temporal, domain: string): Promise<'created' | 'already there'> {
   try {
-    await temporal.call('start the gate', () =>
-      temporal.control.workflow.start('gate', {
-        workflowId: gateWorkflowId(domain),
-        taskQueue: QUEUES.gate,
-        args: [input],
-        workflowIdReusePolicy,
-        workflowTaskTimeout: '2s',
-        staticSummary: `Admits and holds leases of domain ${domain}`,
-      }),
-    );
+    await startGate(temporal, domain, { workflowIdReusePolicy: 'REJECT_DUPLICATE' });
     return 'created';
   } catch (error) {
     if (!(error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError')) throw error;
     await requireOpen(temporal, domain);
     return 'already there';
   }
+}
+
+/** A gate with empty counts in place of whatever is there, in one call: coordinators that see the old one end find this one. */
+export const replaceGate = (temporal: Temporal, domain: string): Promise<unknown> =>
+  startGate(temporal, domain, {
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    workflowIdConflictPolicy: 'TERMINATE_EXISTING',
+  });
+
+function startGate(
+  temporal: Temporal,
+  domain: string,
+  policies: Pick<WorkflowStartOptions, 'workflowIdReusePolicy' | 'workflowIdConflictPolicy'>,
+): Promise<unknown> {
+  const input: GateInput = { domain, fresh: true };
+  return temporal.call('start the gate', () =>
+    temporal.control.workflow.start('gate', {
+      ...policies,
+      workflowId: gateWorkflowId(domain),
+      taskQueue: QUEUES.gate,
+      args: [input],
+      workflowTaskTimeout: '2s',
+      staticSummary: `Admits and holds leases of domain ${domain}`,
+    }),
+  );
 }
 
 /** A gate that has ended is never made anew: what it held would be forgotten. @throws Error */
