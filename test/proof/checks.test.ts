@@ -653,13 +653,15 @@ describe('the checker finds what was planted, and nothing at the edge', () => {
       clean(made.pass(100).record());
     });
 
-    it('not when only the first question was repeated after it had ended, or its fault waits under another request', () => {
+    it('not when only a question was repeated after it had ended, or its fault waits under another request', () => {
       const made = begin();
       const ask = { op: 'ask', w: 'heal', d: 'd1', t: A, p: 'plan-1' };
       const waiting = { a: 'pending', rq: 'a:1', ra: made.now + 10_000, u: made.now + 60_000 };
       made.tell({ ...ask, id: 'a:1' }, waiting);
-      made.tell({ ...ask, id: 'a:1/1', rq: 'a:1' }, { a: 'ended', c: 'wait_over' });
+      made.tell({ ...ask, id: 'a:1/1', rq: 'a:1' }, waiting);
+      made.tell({ ...ask, id: 'a:1/2', rq: 'a:1' }, { a: 'ended', c: 'wait_over' });
       made.tell({ ...ask, id: 'a:1' }, waiting);
+      made.tell({ ...ask, id: 'a:1/1', rq: 'a:1' }, waiting);
       made.tell({ ...ask, id: 'a:2' }, { ...waiting, rq: 'a:2' });
       made.tell({ ...ask, id: 'a:2/1', rq: 'a:2' }, { ...waiting, rq: 'a:3', same: true });
       clean(made.pass(100).record());

@@ -24,8 +24,9 @@ function waitingForNothing(facts: Facts): Finding[] {
     const { op, given } = entry;
     if (op.op === 'leave' || op.op === 'deny') last.delete(op.rq ?? '');
     if (op.op !== 'ask') continue;
-    // A first question that is repeated is answered as it was, whatever has become of it since.
-    const repeated = op.rq === undefined && asked.has(op.id);
+    // A question that is repeated is answered as it was, whatever has become of it since: the first one by its caller, a later one by a
+    // coordinator that stood still while another went on.
+    const repeated = asked.has(op.id);
     asked.add(op.id);
     if (repeated) continue;
     // Its fault waits under another request: that one is waited for now.
