@@ -69,7 +69,9 @@ async function placeNode(progress) {
   const mend = 'rm -rf node_modules && npm run setup';
   if (!existsSync(nodeFile())) {
     rmSync(path.join(cwd, 'node_modules'), { recursive: true, force: true });
-    const { code, output } = await run([process.execPath, 'installArchSpecificPackage.js'], { cwd, progress });
+    // A checkout that is set up runs this with the Node that npm has just taken away.
+    const node = existsSync(process.execPath) ? process.execPath : (onPath('node') ?? process.execPath);
+    const { code, output } = await run([node, 'installArchSpecificPackage.js'], { cwd, progress });
     if (code !== 0 || !existsSync(nodeFile())) throw new SetupError(`Node could not be placed:\n${output}`, mend);
   }
   const { code, output } = await run([nodeFile(), '--version']);
