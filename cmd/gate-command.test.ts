@@ -108,12 +108,7 @@ it('adopts a quarantined gate above every lease seen, frees an orphan, and makes
   assert.equal(anew.exit, EXIT.ok, anew.err);
   assert.match(anew.out, /in epoch 9/);
   await announce();
-  const keeper = keepGate({
-    temporal,
-    domain: 'main',
-    log,
-    onTakeOver: () => assert.fail('the old gate was taken over'),
-  });
+  const keeper = keepGate({ temporal, domain: 'main', log });
   const looking = setInterval(keeper.look, 10);
   stack.defer(() => clearInterval(looking));
   const replaced = await fettle('gate', 'adopt', '--anew', '--reason', 'it was reset');

@@ -11,8 +11,9 @@ import { GateClient, GateUnavailableError } from '../coordinator/gate/gate-clien
 import { openKnownLease, type KnownLease } from '../coordinator/gate/known-lease.ts';
 import { replaceGate } from '../coordinator/setup-temporal.ts';
 import { openTemporal, type Temporal } from '../coordinator/temporal.ts';
-import { executionId, formatLease, gateWorkflowId } from '../workflows/contract.ts';
+import { formatLease, gateWorkflowId } from '../workflows/contract.ts';
 import { RESET, type Answer, type LeaseSummary, type Operation } from '../workflows/gate/operations.ts';
+import { leaseName } from '../workflows/gate/target-ref.ts';
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts';
 import type { OutputOption } from './fettle-command.ts';
 import { errorText } from './finding.ts';
@@ -38,7 +39,7 @@ export const gateLeases = (io: Io, flags: GateFlags): Promise<ExitCode> =>
   withGate(io, flags.config, async ({ gate }) => {
     const rows = await gate.leases();
     const columns = [
-      { header: 'EXECUTION', value: nameOf, cut: 1 },
+      { header: 'EXECUTION', value: leaseName, cut: 1 },
       { header: 'STATE', value: stateOf, cut: 0 },
       { header: 'ADMITTED', value: (row: LeaseSummary) => formatTime(row.admittedAt, io.now()), cut: 0 },
       { header: 'NOT SETTLED', value: unsettledText, cut: 2 },
@@ -47,8 +48,6 @@ export const gateLeases = (io: Io, flags: GateFlags): Promise<ExitCode> =>
     return EXIT.ok;
   });
 
-const nameOf = ({ workflow, target, lease: [epoch, n] }: LeaseSummary): string =>
-  executionId(workflow, target, { epoch, n });
 const stateOf = (row: LeaseSummary): string => (row.orphaned ? 'orphaned' : row.started ? 'running' : 'not started');
 const unsettledText = (row: LeaseSummary): string =>
   row.unsettled.length === 0 ? '-' : row.unsettled.map((held) => `${held.step}#${held.attempt}@${held.node}`).join(' ');
@@ -96,19 +95,19 @@ async function makeAnew(io: Io, temporal: Temporal, domain: string): Promise<voi
 export const freeLease = (io: Io, id: string, flags: GateChangeFlags): Promise<ExitCode> =>
   withGate(io, flags.config, async ({ gate }) => {
     const held = (await gate.leases()).find(
-      (row) => nameOf(row) === id || formatLease({ epoch: row.lease[0], n: row.lease[1] }) === id,
+      (row) => leaseName(row) === id || formatLease({ epoch: row.lease[0], n: row.lease[1] }) === id,
     );
     if (held === undefined)
       throw new CommandError(EXIT.failed, `the gate holds no lease ${id}`, 'fettle gate leases --config FILE');
     if (!held.orphaned) {
       throw new CommandError(
         EXIT.refused,
-        `${nameOf(held)} is not orphaned: its execution still has it`,
+        `${leaseName(held)} is not orphaned: its execution still has it`,
         `fettle cancel ${id}`,
       );
     }
     await submit(gate, { op: 'free', ...signed(flags.reason), l: held.lease });
-    say(io, `${nameOf(held)} is free: its limits are no longer held.`);
+    say(io, `${leaseName(held)} is free: its limits are no longer held.`);
     return EXIT.ok;
   });
 

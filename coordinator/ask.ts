@@ -1,5 +1,5 @@
 /** A checked request as it goes to the gate: within the bytes that an operation may have. */
-import { targetRef } from '../workflows/gate/summary.ts';
+import { targetRef } from '../workflows/gate/target-ref.ts';
 import { MAX_OPERATION_BYTES, type Ask } from '../workflows/gate/operations.ts';
 import type { Asked } from '../workflows/pending-request.ts';
 import { callerRef } from './caller-ref.ts';

@@ -132,7 +132,7 @@ async function openHouse(
   stack.defer(() => temporal.close());
   const known = await openKnownLease(config.stateDir, config.domain, log);
   stack.defer(() => known.flush());
-  const keeper = keepGate({ temporal, domain: config.domain, log, onTakeOver: () => undefined });
+  const keeper = keepGate({ temporal, domain: config.domain, log });
   stack.defer(() => keeper.stop());
   const auditor = await openAuditor({
     config: config.audit,

@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import { executionId, targetName, type ExecutionInput } from '../workflows/contract.ts';
 import type { LeaseRef } from '../workflows/gate/operations.ts';
 import type { Asked } from '../workflows/pending-request.ts';
-import { noDecision } from './gate/decide.ts';
 import type { GateClient } from './gate/gate-client.ts';
+import { noDecision } from './gate/no-decision.ts';
 import { ApiFailure } from './service.ts';
 import { isUnreachable } from './temporal.ts';
 

@@ -1,7 +1,9 @@
 /** What the gate was told and answered, as a line of the audit: decisions and people's words, nothing that is only bookkeeping. */
-import type { Answer, Ask, Operation, PauseScope, WindowScope } from '../../workflows/gate/operations.ts';
+import type { Answer, Ask, Operation } from '../../workflows/gate/operations.ts';
+import { refName } from '../../workflows/gate/target-ref.ts';
 import { CONSTRAINT, scopeText } from '../gate/reasons.ts';
-import { execution, targetOf } from '../journal/decision-record.ts';
+import { execution } from '../journal/decision-record.ts';
+import { toApiWindowScope, toStopScope } from '../stop/stop-scope.ts';
 import type { AuditFields } from './chain.ts';
 
 /** Null: not to be written down. `caller` gives the whole text of a caller that the gate knows by a short one. */
@@ -23,7 +25,7 @@ export function auditLine(op: Operation, answer: Answer, caller: (short: string)
       return {
         ...word('pause', op, caller),
         id: op.id,
-        scope: scopeOf(op.sc),
+        scope: toStopScope(op.sc),
         until: time(op.until),
         ...result(answer),
       };
@@ -36,7 +38,7 @@ export function auditLine(op: Operation, answer: Answer, caller: (short: string)
         : {
             ...word('window', op, caller),
             name: op.nm,
-            scope: windowOf(op.sc),
+            scope: toApiWindowScope(op.sc),
             from: time(op.f),
             until: time(op.u),
             ...result(answer),
@@ -74,7 +76,7 @@ function askLine(op: Ask, answer: Answer, caller: (short: string) => string): Au
     request: op.q,
     caller: op.by === undefined ? undefined : caller(op.by),
     workflow: op.w,
-    target: targetOf(op.t),
+    target: refName(op.t),
     plan: op.p,
     source: op.ev,
     episode: op.e?.id,
@@ -119,19 +121,3 @@ function result(answer: Answer): Record<string, unknown> {
 
 const time = (at: number | undefined): string | undefined =>
   at === undefined ? undefined : new Date(at).toISOString();
-
-const SCOPES: Readonly<Record<PauseScope['k'], string>> = {
-  all: 'everything',
-  w: 'workflow',
-  n: 'node',
-  y: 'node_type',
-  c: 'datacenter',
-};
-const scopeOf = ({ k, v }: PauseScope): Record<string, unknown> => ({ [SCOPES[k]]: v ?? true });
-
-const windowOf = ({ w, y, c, n }: WindowScope): Record<string, unknown> => ({
-  workflows: w && [...w],
-  node_types: y && [...y],
-  datacenters: c && [...c],
-  nodes: n && [...n],
-});

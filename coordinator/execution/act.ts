@@ -17,7 +17,7 @@ import {
   type WorkflowDefinition,
 } from '../../workflows/contract.ts';
 import type { Answer, Result, TargetRef } from '../../workflows/gate/operations.ts';
-import { targetRef } from '../../workflows/gate/summary.ts';
+import { targetRef } from '../../workflows/gate/target-ref.ts';
 import { digestOf, shortDigestOf } from '../digest.ts';
 import type { Fleet } from '../fleet.ts';
 import type { GateClient } from '../gate/gate-client.ts';

@@ -6,11 +6,11 @@ import type { Logger } from 'pino';
 import type { ApiStatus } from '../../workflows/api.ts';
 import type { ExecutionInput } from '../../workflows/contract.ts';
 import type { LeaseSummary } from '../../workflows/gate/operations.ts';
+import { leaseName } from '../../workflows/gate/target-ref.ts';
 import { TYPESCRIPT_WORKFLOWS } from '../../workflows/typescript-workflows.ts';
 import { shortDigestOf } from '../digest.ts';
 import { firstInput } from '../first-input.ts';
 import type { GateClient } from '../gate/gate-client.ts';
-import { leaseName } from '../gate/gate-status.ts';
 import type { Temporal } from '../temporal.ts';
 
 const LOOK_EVERY_MS = 60_000;

@@ -3,9 +3,10 @@
  * hosts say. Proof goes to the gate as `result` operations; the gate alone ends leases.
  */
 import type { Logger } from 'pino';
-import { executionId, formatLease, type NodePlace } from '../../workflows/contract.ts';
+import { formatLease, type NodePlace } from '../../workflows/contract.ts';
 import type { SweepFinding } from '../../workflows/gate/leases.ts';
 import type { LeaseSummary } from '../../workflows/gate/operations.ts';
+import { leaseName } from '../../workflows/gate/target-ref.ts';
 import type { Fleet } from '../fleet.ts';
 import type { GateClient } from '../gate/gate-client.ts';
 import { isNotFound, type Temporal } from '../temporal.ts';
@@ -31,14 +32,11 @@ export const createSweep =
   };
 
 async function look(options: SweepOptions, lease: LeaseSummary): Promise<SweepFinding> {
-  const execution = nameOf(lease);
+  const execution = leaseName(lease);
   const state = await stateOf(options.temporal, execution);
   if (state !== 'running' && lease.unsettled.length > 0) await settleAll(options, lease, execution);
   return { lease: lease.lease, execution: state };
 }
-
-const nameOf = ({ workflow, target, lease: [epoch, n] }: LeaseSummary): string =>
-  executionId(workflow, target, { epoch, n });
 
 async function stateOf(temporal: Temporal, execution: string): Promise<SweepFinding['execution']> {
   try {

@@ -1,8 +1,8 @@
 /** Asking the gate: it is told of a definition that it does not know, and asked again under the same id. */
 import type { WorkflowDefinition } from '../../workflows/contract.ts';
 import type { Answer, Ask, Operation } from '../../workflows/gate/operations.ts';
-import { ApiFailure } from '../service.ts';
-import { GateUnavailableError, type GateClient } from './gate-client.ts';
+import type { GateClient } from './gate-client.ts';
+import { noDecision } from './no-decision.ts';
 import type { Ruling } from './ruling.ts';
 
 export type DecideOptions = {
@@ -35,14 +35,4 @@ export async function submit(gate: GateClient, operation: Operation): Promise<An
   } catch (error) {
     throw noDecision(error);
   }
-}
-
-export function noDecision(error: unknown): ApiFailure {
-  if (error instanceof GateUnavailableError) {
-    return new ApiFailure(503, error.code, error.message, { retryAfterS: 5, cause: error });
-  }
-  return new ApiFailure(503, 'no_decision', 'no decision could be taken; ask again with the same request_id', {
-    retryAfterS: 5,
-    cause: error,
-  });
 }

@@ -22,7 +22,7 @@ import {
 import { grpcCode, isClosed, isNotFound, type Temporal } from '../temporal.ts';
 import { BATCH_OPERATIONS, GroupCommit } from './group-commit.ts';
 import type { KnownLease } from './known-lease.ts';
-import { hasEnded, isExhausted, repeatAfterMs } from './update-failure.ts';
+import { hasEnded, isExhausted, repeatAfterMs, RESOURCE_EXHAUSTED } from './update-failure.ts';
 
 /** Longer than it takes another coordinator to take the gate over; then it is sent again with the same ids, which finds the lost again. */
 const UPDATE_DEADLINE_MS = 3_000;
@@ -31,8 +31,6 @@ const OPERATION_DEADLINE_MS = 10_000;
 const RIDE_MS = 250;
 const RETRY_MS = 150;
 const QUERY_PATIENCE_MS = 3_000;
-/** gRPC: the server has too much of it already. */
-const RESOURCE_EXHAUSTED = 8;
 /** gRPC: what the server says of a workflow whose task keeps failing. */
 const FAILED_PRECONDITION = 9;
 
@@ -164,7 +162,7 @@ export class GateClient {
         if (grpcCode(error) === FAILED_PRECONDITION) throw unreachable('the gate is being taken over', error);
         // Another coordinator's query waits there.
         if (grpcCode(error) !== RESOURCE_EXHAUSTED || Date.now() > deadline || this.#closed) throw error;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())));
+        await pause(RETRY_MS * (0.5 + Math.random()));
       }
     }
   }

@@ -21,7 +21,6 @@ export function keepGate(options: {
   readonly temporal: Temporal;
   readonly domain: string;
   readonly log: Logger;
-  readonly onTakeOver: () => void;
 }): GateKeeper {
   const { log } = options;
   let looking: Promise<void> | null = null;
@@ -42,7 +41,7 @@ export function keepGate(options: {
   };
 }
 
-async function replaceIfLost({ temporal, domain, log, onTakeOver }: Parameters<typeof keepGate>[0]): Promise<void> {
+async function replaceIfLost({ temporal, domain, log }: Parameters<typeof keepGate>[0]): Promise<void> {
   const found = await describe(temporal, domain);
   if (found === null) return;
   if (found.status.name === 'RUNNING') {
@@ -73,7 +72,6 @@ async function replaceIfLost({ temporal, domain, log, onTakeOver }: Parameters<t
     if (error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError') return;
     throw error;
   }
-  onTakeOver();
   log.error(
     { domain, predecessor, ended: found.status.name },
     'the gate had ended: a new run takes over from its record',

@@ -1,8 +1,8 @@
 /** How the gate is, as people read it. */
 import { errorMessage } from '../../identity/error-message.ts';
 import type { ApiBreaker, ApiPause, ApiStatus, ApiWindow } from '../../workflows/api.ts';
-import { executionId } from '../../workflows/contract.ts';
 import type { BreakerSummary, GateSummary, LeaseSummary, WindowSummary } from '../../workflows/gate/operations.ts';
+import { leaseName } from '../../workflows/gate/target-ref.ts';
 import { toApiWindowScope, toStopScope } from '../stop/stop-scope.ts';
 import { GateUnavailableError, type GateClient } from './gate-client.ts';
 import { scopeText } from './reasons.ts';
@@ -53,9 +53,6 @@ const openingText = ({ opening }: GateSummary): string | null =>
   opening === null ? null : `took over from a lost run, ${opening} leases still to be looked at`;
 
 const time = (ms: number): string => new Date(ms).toISOString();
-
-export const leaseName = ({ workflow, target, lease: [epoch, n] }: LeaseSummary): string =>
-  executionId(workflow, target, { epoch, n });
 
 const toOrphan = (lease: LeaseSummary): ApiStatus['gate']['orphans'][number] => ({
   execution: leaseName(lease),

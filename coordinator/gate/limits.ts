@@ -1,13 +1,12 @@
 /** Every limit as it stands for one workflow and target: what is taken, by whom, and when it can be free. Read by query, so it costs no history. */
 import type { ApiLimit, ApiTarget } from '../../workflows/api.ts';
 import type { WorkflowDefinition } from '../../workflows/contract.ts';
-import type { LeaseSummary, LimitCode, LimitSummary } from '../../workflows/gate/operations.ts';
-import { targetRef } from '../../workflows/gate/summary.ts';
+import type { LeaseSummary, LimitSummary } from '../../workflows/gate/operations.ts';
+import { leaseName, targetRef } from '../../workflows/gate/target-ref.ts';
 import type { Fleet } from '../fleet.ts';
 import { ApiFailure, type LimitQuery } from '../service.ts';
 import { describeTarget } from '../targets.ts';
 import type { GateClient } from './gate-client.ts';
-import { leaseName } from './gate-status.ts';
 import { unavailable } from './no-decision.ts';
 import { CONSTRAINT, scopeText } from './reasons.ts';
 
@@ -67,7 +66,7 @@ function targetOf({ node, node_type, datacenter }: LimitQuery): ApiTarget {
 }
 
 export const toApiLimit = (of: LimitSummary, now: number): ApiLimit => ({
-  constraint: constraintName(of.limit.k),
+  constraint: CONSTRAINT[of.limit.k],
   scope: scopeText(of.scope),
   name: of.limit.g ?? null,
   limit: of.allowed,
@@ -78,5 +77,3 @@ export const toApiLimit = (of: LimitSummary, now: number): ApiLimit => ({
   holders: [...of.holders],
   starts: of.starts.map((at) => new Date(at).toISOString()),
 });
-
-const constraintName = (code: LimitCode): string => CONSTRAINT[code];

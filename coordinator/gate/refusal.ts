@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import type { ApiReason } from '../../workflows/api.ts';
 import type { Answer, LimitSummary, ReasonRef } from '../../workflows/gate/operations.ts';
-import { targetRef } from '../../workflows/gate/summary.ts';
+import { targetRef } from '../../workflows/gate/target-ref.ts';
 import type { Asked } from '../../workflows/pending-request.ts';
 import type { DecideOptions } from './decide.ts';
 import type { GateClient } from './gate-client.ts';

@@ -1,8 +1,8 @@
 /** What the failure of an Update of the gate means for it. */
 import { grpcCode, isClosed, isUnreachable } from '../temporal.ts';
 
-/** gRPC codes. */
-const RESOURCE_EXHAUSTED = 8;
+/** gRPC: the server has too much of it already. */
+export const RESOURCE_EXHAUSTED = 8;
 /** The gate is on its way into its next run. */
 const BETWEEN_RUNS = new Set([RESOURCE_EXHAUSTED, 9, 10]);
 /** The server failed in a way that says nothing of the outcome. */

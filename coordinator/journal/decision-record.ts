@@ -1,12 +1,10 @@
 /** A decision of the gate's record as the API tells it. */
 import type { ApiDecisionRecord, ApiReason } from '../../workflows/api.ts';
-import { executionId } from '../../workflows/contract.ts';
-import type { Answer, Ask, LeaseRef, LimitRef, ReasonRef, TargetRef } from '../../workflows/gate/operations.ts';
+import type { Answer, Ask, LeaseRef, LimitRef, ReasonRef } from '../../workflows/gate/operations.ts';
+import { executionUnder, refName } from '../../workflows/gate/target-ref.ts';
 import { CONSTRAINT, toApiReason } from '../gate/reasons.ts';
 import type { Entry } from './gate-runs.ts';
 import type { InForce } from './in-force.ts';
-
-export const targetOf = (target: TargetRef): string => target.n ?? target.y ?? target.c ?? '';
 
 /** Null: nothing was decided about a request. A request that waits is told when it begins to, and when that ends. */
 export function decisionRecord({ at, op, answer }: Entry, held: InForce): ApiDecisionRecord | null {
@@ -17,7 +15,7 @@ export function decisionRecord({ at, op, answer }: Entry, held: InForce): ApiDec
     at: new Date(at).toISOString(),
     decision: what.decision,
     workflow: op.w,
-    target: targetOf(op.t),
+    target: refName(op.t),
     node: op.t.n ?? null,
     request: op.q ?? op.rq ?? op.id,
     caller: op.by ?? '',
@@ -67,7 +65,7 @@ function decisionOf(op: Ask, answer: Answer): Decided | null {
 const waitsFor = (answer: Extract<Answer, { a: 'pending' }>): string =>
   answer.same === true ? 'waits_already' : answer.ap === true ? 'approval' : answer.pause === true ? 'pause' : 'limits';
 
-export const execution = (op: Ask, [epoch, n]: LeaseRef): string => executionId(op.w, targetOf(op.t), { epoch, n });
+export const execution = (op: Ask, lease: LeaseRef): string => executionUnder(op.w, op.t, lease);
 
 /** What stood in the way, with the count at that moment. */
 function reasons(answer: Answer, at: number): ApiReason[] {

@@ -16,13 +16,14 @@ import type { AccessConfig } from '../../config/coordinator.ts';
 import { formatLease } from '../../workflows/contract.ts';
 import type { Answer, GateSummary, LeaseRef, Operation } from '../../workflows/gate/operations.ts';
 import type { Logger } from 'pino';
+import { leaseName } from '../../workflows/gate/target-ref.ts';
 import { callerText, mayDo } from '../access.ts';
 import { callerRef } from '../caller-ref.ts';
 import { digestOf } from '../digest.ts';
 import type { Fleet } from '../fleet.ts';
 import type { GateClient } from '../gate/gate-client.ts';
 import { unavailable } from '../gate/no-decision.ts';
-import { leaseName, toApiBreaker, toApiPause, toApiWindow } from '../gate/gate-status.ts';
+import { toApiBreaker, toApiPause, toApiWindow } from '../gate/gate-status.ts';
 import { ApiFailure, type Caller } from '../service.ts';
 import { concerns, requireKnown, scopeLists, subjectsOf, toPauseScope, toWindowScope } from './stop-scope.ts';
 

@@ -2,7 +2,8 @@
 import type { Outcome } from '../contract.ts';
 import { scopeKey } from './counts.ts';
 import type { LimitRef, TargetRef } from './operations.ts';
-import { leaseKey, type Breaker, type GateState, type Lease } from './state.ts';
+import type { Breaker, GateState, Lease } from './state.ts';
+import { executionUnder } from './target-ref.ts';
 
 /** Streaks beyond these are forgotten, the oldest first; never one that is open. */
 const MAX_STREAKS = 5_000;
@@ -47,7 +48,7 @@ function lengthen(state: GateState, id: string, limit: LimitRef, lease: Lease): 
   const key = scopeKey(limit.s, lease.target);
   const known = state.breakers.get(id);
   const streak = (known?.streak ?? 0) + 1;
-  const last = `${lease.workflow}:${lease.target.n ?? lease.target.y ?? lease.target.c ?? ''}:${leaseKey(lease.ref)}`;
+  const last = executionUnder(lease.workflow, lease.target, lease.ref);
   const { workflow } = known ?? lease;
   const open = known?.open === true || streak >= limit.v;
   state.breakers.delete(id);

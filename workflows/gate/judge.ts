@@ -73,6 +73,8 @@ export function verdictOf(state: GateState, question: Question, limit: LimitRef)
 const queueOf = (workflow: string, limit: LimitRef, key: string): string =>
   `${limit.k} ${limit.g === undefined ? workflow : `limit ${limit.g}`} ${key}`;
 
+const queueOfNode = (node: string): string => `node ${node}`;
+
 /** One that has not asked by then, as when its coordinator died, lets others go first until it does. */
 const LATE_MS = 15_000;
 
@@ -97,7 +99,7 @@ export function headsAfter(state: GateState, lease: Lease): string[] {
     const first = state.queues.get(queue)?.find((one) => one.until >= state.now);
     if (first !== undefined && heads.size < MAX_HEADS) heads.add(first.rq);
   };
-  for (const node of lease.nodes.keys()) add(`node ${node}`);
+  for (const node of lease.nodes.keys()) add(queueOfNode(node));
   for (const limit of state.rulings.get(lease.workflow)?.limits ?? [])
     if (LIMIT_KINDS[limit.k].waits) add(queueOf(lease.workflow, limit, scopeKey(limit.s, lease.target)));
   return [...heads];
@@ -116,7 +118,7 @@ function againstOf({ workflow, target }: Question, limit: LimitRef, verdict: Ver
 /** One changing execution per node, over all workflows. */
 function implicit(state: GateState, { target, waiting, rehearsal }: Question): Against[] {
   const node = target.n ?? '';
-  const queue = `node ${node}`;
+  const queue = queueOfNode(node);
   const held = state.real.nodes.has(node) || (rehearsal && state.virtual.nodes.has(node));
   const before = rehearsal ? 0 : ahead(state, queue, waiting);
   return held || before > 0 ? [{ reason: ['node', 'n', 1, 1, null], queue, waits: true }] : [];

@@ -1,5 +1,4 @@
 /** The gate's state as people and the sweep see it: from queries, so it costs no history. */
-import { executionId, targetName, type Target } from '../contract.ts';
 import { isOpen } from './breakers.ts';
 import { firstAfter, scopeCode, scopeKey, SLACK_MS } from './counts.ts';
 import { countedOf } from './definitions.ts';
@@ -15,6 +14,7 @@ import {
   type WaitingSummary,
 } from './operations.ts';
 import type { GateState, Lease, Waiting } from './state.ts';
+import { executionUnder, refName } from './target-ref.ts';
 
 export function summarizeGate(state: GateState, historyLength: number): GateSummary {
   return {
@@ -109,8 +109,7 @@ function holdersOf(state: GateState, workflow: string, limit: LimitRef, key: str
 
 const targetsOf = (lease: Lease): TargetRef[] => [...countedOf(lease)].map(({ target }) => target);
 
-const executionOf = ({ workflow, target, ref: [epoch, n] }: Lease): string =>
-  executionId(workflow, refName(target), { epoch, n });
+const executionOf = ({ workflow, target, ref }: Lease): string => executionUnder(workflow, target, ref);
 
 /** Leases above this number, lowest first; fewer than `LEASE_PAGE` of them: these are the last. */
 export function leasePage(state: GateState, after: LeaseRef): LeaseSummary[] {
@@ -142,22 +141,3 @@ export function summarizeLease(lease: Lease): LeaseSummary {
     })),
   };
 }
-
-/** A target as it goes to the gate; only labels that some limit counts by travel. */
-export function targetRef(target: Target, labels: readonly string[]): TargetRef {
-  if (target.kind === 'datacenter') return { k: 'c', c: target.datacenter };
-  if (target.kind === 'node_type') {
-    return { k: 'y', y: target.nodeType, ...(target.datacenter === null ? {} : { c: target.datacenter }) };
-  }
-  const wanted = labels.filter((label) => target.labels[label] !== undefined);
-  const l = Object.fromEntries(wanted.map((label) => [label, target.labels[label] ?? '']));
-  return { k: 'n', n: target.node, y: target.nodeType, c: target.datacenter, ...(wanted.length === 0 ? {} : { l }) };
-}
-
-/** The same name that `targetName` gives the whole target. */
-const refName = (ref: TargetRef): string =>
-  ref.k === 'n'
-    ? (ref.n ?? '')
-    : ref.k === 'y'
-      ? targetName({ kind: 'node_type', nodeType: ref.y ?? '', datacenter: null })
-      : (ref.c ?? '');
