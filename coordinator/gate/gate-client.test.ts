@@ -8,7 +8,14 @@ import { eventually, temporaryDirectory } from '../../test/support/processes.ts'
 import { startGateWorkers } from '../../test/support/gate-workers.ts';
 import { startTemporal, type TemporalServer } from '../../test/support/temporal.ts';
 import { gateWorkflowId, QUEUES } from '../../workflows/contract.ts';
-import type { Answer, Ask, EpisodeRef, LimitRef, Operation } from '../../workflows/gate/operations.ts';
+import {
+  CLOCK_SKEW_MS,
+  type Answer,
+  type Ask,
+  type EpisodeRef,
+  type LimitRef,
+  type Operation,
+} from '../../workflows/gate/operations.ts';
 import { setupTemporal } from '../setup-temporal.ts';
 import { openTemporal, type Temporal } from '../temporal.ts';
 import { GateClient, GateUnavailableError } from './gate-client.ts';
@@ -82,6 +89,8 @@ describe('the gate on a real server', () => {
     directory = stack.use(await temporaryDirectory()).path;
     temporal = await openTemporal(config(server.address), 'test');
     stack.defer(() => temporal.close());
+    // Workers that poll before their namespace exists look again only ten seconds later.
+    await setupTemporal({ ...config(server.address), domain: 'first', retentionDays: 1 });
     const workers = await startGateWorkers(config(server.address));
     stack.defer(() => workers.stop());
   });
@@ -198,6 +207,36 @@ describe('the gate on a real server', () => {
     assert.deepEqual((await openKnownLease(directory, 'kept', log)).highest(), [2, 1]);
     await writeFile(path.join(directory, 'gate-kept.json'), 'half');
     await assert.rejects(openKnownLease(directory, 'kept', log), /gate-kept\.json is damaged/);
+  });
+
+  it('1.3 decides what lay so long on the way that the clocks seemed apart, though its time was up', async () => {
+    const before = await gateFor('held');
+    await announce(before, []);
+    let held = 0;
+    const slow: Temporal = {
+      ...temporal,
+      async call(what, work, deadlineMs) {
+        if ((held += 1) === 1) await new Promise((resolve) => setTimeout(resolve, CLOCK_SKEW_MS + 500));
+        return temporal.call(what, work, deadlineMs);
+      },
+    };
+    const known = await openKnownLease(path.join(directory, 'held-again'), 'held', log);
+    const gate = new GateClient({ temporal: slow, domain: 'held', name: 'c2', known, log });
+    const answer = await gate.submit(
+      {
+        op: 'ask',
+        id: 'held',
+        at: Date.now(),
+        w: 'restart',
+        d: 'd1',
+        t: { k: 'n', n: 'web-1', y: 'web', c: 'dc1' },
+        p: 'plan',
+        eu: Date.now() + 60_000,
+      },
+      CLOCK_SKEW_MS,
+    );
+    assert.equal(answer.a, 'admitted');
+    assert.equal(held, 2);
   });
 
   it('1.2 answers in time while the server is away, and the same operation later gets one decision', async () => {

@@ -201,11 +201,17 @@ export class GateClient {
   async #send(batch: readonly Waiting[]): Promise<void> {
     let updateId = randomUUID();
     const began = performance.now();
-    const deadline = Math.max(...batch.map((one) => one.deadline));
+    let deadline = Math.max(...batch.map((one) => one.deadline));
+    let lastTry = false;
     for (;;) {
       try {
         const answer = await this.#update(updateId, batch);
-        if (Date.now() + RETRY_MS < deadline && isUndecided(answer)) {
+        const inTime = Date.now() + RETRY_MS < deadline;
+        // A machine that stood still leaves batches older than their time: what answers now would decide at once, so it is asked once more.
+        const overslept: boolean = !inTime && !lastTry && answer.status === 'clock_skew';
+        if (overslept) deadline = Date.now() + UPDATE_DEADLINE_MS;
+        lastTry ||= overslept;
+        if ((inTime || overslept) && isUndecided(answer)) {
           // Nothing of it was decided, and that will pass: it is sent anew.
           updateId = randomUUID();
           if (isReset(answer)) this.#options.onLost?.();
@@ -319,7 +325,7 @@ const unreachable = (why: string, cause?: unknown): GateUnavailableError =>
 
 const missing = (domain: string, cause: unknown): GateUnavailableError => {
   const why = isClosed(cause)
-    ? `the gate of domain "${domain}" has ended, and what it held is unknown; a person must look: docs/operations.md`
+    ? `the gate of domain "${domain}" has ended and no coordinator has taken over from it yet; ask again, and if that lasts run: fettle doctor`
     : `there is no gate for domain "${domain}"; run: fettle setup temporal`;
   return new GateUnavailableError('gate_missing', why, cause);
 };
