@@ -1,28 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { PROTOCOL, type Target, type WorkflowDefinition } from '../workflows/contract.ts';
+import { bareWorkflow } from '../test/support/bare-workflow.ts';
+import { PROTOCOL, type Target } from '../workflows/contract.ts';
 import { MAX_OPERATION_BYTES } from '../workflows/gate/operations.ts';
 import type { Asked } from '../workflows/pending-request.ts';
 import { asksFor, askId, askOf as askUnder, type AskParts } from './ask.ts';
 import { callerRef } from './caller-ref.ts';
 import { shortDigestOf } from './digest.ts';
 
-const definition: WorkflowDefinition = {
-  name: 'restart-service',
-  description: '',
-  taskQueueTarget: { kind: 'node' },
-  constraints: [],
-  mode: 'auto',
-  modeOverrides: [],
-  maxPending: 10,
-  approvalMs: 1,
-  inputs: [],
-  steps: [],
-  undo: [],
-  verify: null,
-  onFailure: null,
-};
+const definition = bareWorkflow('restart-service');
 const NOW = 1_700_000_000_000;
 const target = (node: string): Target => ({ kind: 'node', node, nodeType: 'web', datacenter: 'dc1', labels: {} });
 const asked = (more: Partial<Asked> = {}, node = 'web-1'): Asked => ({

@@ -10,6 +10,7 @@ import { shortDigestOf } from './digest.ts';
 import type { Fleet } from './fleet.ts';
 import { ApiFailure, type Caller } from './service.ts';
 import { resolveTarget } from './targets.ts';
+import { whatExists } from './what-exists.ts';
 import { WISH_MS } from './waiting/evidence.ts';
 
 /** Nobody waits longer for limits. */
@@ -43,7 +44,7 @@ export type CheckedRequest = {
 
 export async function checkRequest(known: Knowledge, caller: Caller, body: ApiRequest): Promise<CheckedRequest> {
   const definition = known.workflow(body.workflow);
-  if (definition === null) throw noSuchWorkflow(known, body.workflow);
+  if (definition === null) throw noSuchWorkflow(body.workflow, known.workflowNames());
   const issuedAt = issueTime(body.issued_at);
   const target = await resolveTarget(known.fleet, body.target, definition);
   checkNodeTypes(body.node_types, target);
@@ -73,11 +74,10 @@ export async function checkRequest(known: Knowledge, caller: Caller, body: ApiRe
   };
 }
 
-function noSuchWorkflow(known: Knowledge, name: string): ApiFailure {
-  const names = known.workflowNames();
-  const exist = names.length === 0 ? 'none are configured' : `there are ${names.join(', ')}`;
-  return new ApiFailure(404, 'unknown_workflow', `there is no workflow "${name}": ${exist}`, {
-    details: { known: names },
+export function noSuchWorkflow(name: string, names: readonly string[]): ApiFailure {
+  const { text, listed } = whatExists(names, 'none are configured');
+  return new ApiFailure(404, 'unknown_workflow', `there is no workflow "${name}": ${text}`, {
+    details: { known: listed },
   });
 }
 

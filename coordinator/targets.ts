@@ -4,8 +4,7 @@ import type { Target, WorkflowDefinition } from '../workflows/contract.ts';
 import type { Fleet, FleetNode, FleetView } from './fleet.ts';
 import { ApiFailure } from './service.ts';
 import { sharedQueue, SharedQueueError } from './shared-queue.ts';
-
-const MAX_LISTED = 20;
+import { whatExists } from './what-exists.ts';
 
 /** What is named, whether or not anything there takes orders now. @throws ApiFailure 404, 422 or 503 */
 export async function describeTarget(fleet: Fleet, wanted: ApiTarget): Promise<Target> {
@@ -131,10 +130,8 @@ function unknown(view: FleetView, what: string, name: string, known: readonly st
       retryAfterS: 10,
     });
   }
-  const listed = known.toSorted().slice(0, MAX_LISTED);
-  const rest = known.length > listed.length ? ` and ${known.length - listed.length} more` : '';
-  const exist = known.length === 0 ? 'none exist' : `there are ${listed.join(', ')}${rest}`;
-  return new ApiFailure(404, 'unknown_target', `there is no ${what} "${name}": ${exist}`, {
+  const { text, listed } = whatExists(known, 'none exist');
+  return new ApiFailure(404, 'unknown_target', `there is no ${what} "${name}": ${text}`, {
     details: { known: listed },
   });
 }

@@ -1,24 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { bareWorkflow } from '../../test/support/bare-workflow.ts';
 import type { ArgValue, Plan, Template } from '../../workflows/contract.ts';
 import { fillArg, FillError, referenceOf } from './fill.ts';
 
 const plan: Plan = {
-  definition: {
-    name: 'w',
-    description: '',
-    taskQueueTarget: { kind: 'node' },
-    constraints: [],
-    mode: 'auto',
-    modeOverrides: [],
-    maxPending: 0,
-    approvalMs: 0,
-    inputs: [],
-    steps: [],
-    undo: [],
-    verify: null,
-    onFailure: null,
-  },
+  definition: bareWorkflow('w'),
   args: { unit: 'web.service', tries: 3, hosts: ['a', 'b'], sly: '${secret.token}' },
   target: { kind: 'node', node: 'web-1', nodeType: 'web', datacenter: 'dc1', labels: {} },
 };

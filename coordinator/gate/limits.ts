@@ -4,6 +4,7 @@ import type { WorkflowDefinition } from '../../workflows/contract.ts';
 import type { LeaseSummary, LimitSummary } from '../../workflows/gate/operations.ts';
 import { leaseName, targetRef } from '../../workflows/gate/target-ref.ts';
 import type { Fleet } from '../fleet.ts';
+import { noSuchWorkflow } from '../request-check.ts';
 import { ApiFailure, type LimitQuery } from '../service.ts';
 import { describeTarget } from '../targets.ts';
 import type { GateClient } from './gate-client.ts';
@@ -19,11 +20,7 @@ export type LimitsOptions = {
 /** @throws ApiFailure 404, 422, 503 */
 export async function readLimits(options: LimitsOptions, query: LimitQuery): Promise<ApiLimit[]> {
   const names = options.definitions().map((definition) => definition.name);
-  if (!names.includes(query.workflow)) {
-    const known = names.toSorted().slice(0, 20);
-    const message = `there is no workflow "${query.workflow}": there are ${known.join(', ') || 'none'}`;
-    throw new ApiFailure(404, 'unknown_workflow', message, { details: { known } });
-  }
+  if (!names.includes(query.workflow)) throw noSuchWorkflow(query.workflow, names);
   const target = await describeTarget(options.fleet, targetOf(query));
   const labels = target.kind === 'node' ? Object.keys(target.labels) : [];
   try {

@@ -128,7 +128,7 @@ export async function lostRun(temporal: Temporal, domain: string): Promise<strin
 
 /** The run that a reset copied this one from; null: it was not. */
 export async function copiedFrom(temporal: Temporal, domain: string, run: string): Promise<string | null> {
-  const [started] = await firstPage(temporal, domain, run);
+  const started = await firstEvent(temporal, domain, run);
   const original = started?.workflowExecutionStartedEventAttributes?.originalExecutionRunId ?? run;
   return original === run || original === '' ? null : original;
 }
@@ -137,7 +137,7 @@ export async function copiedFrom(temporal: Temporal, domain: string, run: string
 async function followOn(temporal: Temporal, domain: string, from: string): Promise<string> {
   let run = from;
   for (let step = 0; step < MAX_STEPS; step += 1) {
-    const last = (await historyOf(temporal, domain, run)).at(-1);
+    const last = await lastEvent(temporal, domain, run);
     const next = last?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
     if (next === undefined || next === null || next === '') return run;
     run = next;
@@ -145,13 +145,22 @@ async function followOn(temporal: Temporal, domain: string, from: string): Promi
   throw new UnreadableError('runs of the gate lead in a circle');
 }
 
-async function firstPage(temporal: Temporal, domain: string, run: string): Promise<readonly HistoryEvent[]> {
+async function firstEvent(temporal: Temporal, domain: string, run: string): Promise<HistoryEvent | undefined> {
   const page = await temporal.call('read the beginning of a gate', () =>
-    temporal.connection.workflowService.getWorkflowExecutionHistory({
-      namespace: temporal.control.options.namespace,
-      execution: { workflowId: gateWorkflowId(domain), runId: run },
-      maximumPageSize: 1,
-    }),
+    temporal.connection.workflowService.getWorkflowExecutionHistory(oneOf(temporal, domain, run)),
   );
-  return page.history?.events ?? [];
+  return page.history?.events?.[0];
 }
+
+async function lastEvent(temporal: Temporal, domain: string, run: string): Promise<HistoryEvent | undefined> {
+  const page = await temporal.call('read the end of a gate', () =>
+    temporal.connection.workflowService.getWorkflowExecutionHistoryReverse(oneOf(temporal, domain, run)),
+  );
+  return page.history?.events?.[0];
+}
+
+const oneOf = (temporal: Temporal, domain: string, runId: string) => ({
+  namespace: temporal.control.options.namespace,
+  execution: { workflowId: gateWorkflowId(domain), runId },
+  maximumPageSize: 1,
+});

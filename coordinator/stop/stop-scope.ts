@@ -4,8 +4,7 @@ import type { LeaseSummary, PauseScope, WindowScope } from '../../workflows/gate
 import type { Subject } from '../access.ts';
 import type { Fleet, FleetView } from '../fleet.ts';
 import { ApiFailure } from '../service.ts';
-
-const MAX_LISTED = 20;
+import { whatExists } from '../what-exists.ts';
 
 export function toPauseScope(scope: ApiStopScope): PauseScope {
   if ('everything' in scope) return { k: 'all' };
@@ -97,11 +96,8 @@ export async function requireKnown(
 function requireEach(what: string, wanted: readonly string[] | undefined, known: readonly string[]): void {
   const missing = wanted?.find((name) => !known.includes(name));
   if (missing === undefined) return;
-  const all = [...new Set(known)].toSorted();
-  const listed = all.slice(0, MAX_LISTED);
-  const rest = all.length > listed.length ? ` and ${all.length - listed.length} more` : '';
-  const exist = all.length === 0 ? 'none is known' : `there are ${listed.join(', ')}${rest}`;
-  const message = `there is no ${what} "${missing}": ${exist}; force it if it is to come`;
+  const { text, listed } = whatExists(known, 'none is known');
+  const message = `there is no ${what} "${missing}": ${text}; force it if it is to come`;
   throw new ApiFailure(404, 'unknown_scope', message, { details: { known: listed } });
 }
 

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { pino } from 'pino';
 import { parseSpiffeId } from '../../config/spiffe-id.ts';
-import { PROTOCOL, type WorkflowDefinition } from '../../workflows/contract.ts';
+import { bareWorkflow } from '../../test/support/bare-workflow.ts';
+import { PROTOCOL } from '../../workflows/contract.ts';
 import type { Answer, Ask, Operation } from '../../workflows/gate/operations.ts';
 import type { AskAgainInput } from '../../workflows/pending-request.ts';
 import type { GateClient } from '../gate/gate-client.ts';
@@ -12,21 +13,7 @@ import { askAgain, type AskAgainOptions } from './ask-again.ts';
 
 const NOW = Date.now();
 const CALLER = parseSpiffeId('spiffe://example.com/person/ann').text;
-const definition: WorkflowDefinition = {
-  name: 'restart',
-  description: '',
-  taskQueueTarget: { kind: 'node' },
-  constraints: [],
-  mode: 'auto',
-  modeOverrides: [],
-  maxPending: 10,
-  approvalMs: 1,
-  inputs: [],
-  steps: [],
-  undo: [],
-  verify: null,
-  onFailure: null,
-};
+const definition = bareWorkflow('restart');
 const input: AskAgainInput = {
   protocol: PROTOCOL,
   domain: 'main',

@@ -4,7 +4,7 @@ import { scopeKey } from './counts.ts';
 import { modeFor } from './definitions.ts';
 import { observe, saidResolved } from './episodes.ts';
 import { judge, type Judgement } from './judge.ts';
-import { DEFINITION_MS, START_MS, type Answer, type Ask, type TargetRef } from './operations.ts';
+import { DEFINITION_MS, START_MS, type Answer, type Ask, type ReasonRef, type TargetRef } from './operations.ts';
 import { pauseOver } from './pauses.ts';
 import { rehearse } from './rehearsal.ts';
 import {
@@ -35,16 +35,22 @@ const MAX_EPISODES = 11_000;
 /** Starts that limits still count: at a hundred remedies a second these are five minutes. */
 const MAX_STARTS = 30_000;
 
-/** What was admitted or waits already is told so all the same. */
-function isFull(state: GateState, { e }: Ask): boolean {
+/** The bound that has no room for one more; what was admitted or waits already is told so all the same. */
+function boundAgainst(state: GateState, { e }: Ask): ReasonRef | null {
   const known = e === undefined ? undefined : state.episodes.get(e.id);
-  if (known !== undefined && (known.lease !== null || known.waiting !== null)) return false;
+  if (known !== undefined && (known.lease !== null || known.waiting !== null)) return null;
   const another = e !== undefined && known === undefined;
-  if (state.leases.size >= MAX_LEASES || (another && state.episodes.size >= MAX_EPISODES)) return true;
   let starts = 0;
   for (const kept of state.starts.values()) starts += kept.length;
-  return starts >= MAX_STARTS;
+  return (
+    bound('c', MAX_LEASES, state.leases.size) ??
+    (another ? bound('c', MAX_EPISODES, state.episodes.size) : null) ??
+    bound('m', MAX_STARTS, starts)
+  );
 }
+
+const bound = (kind: 'c' | 'm', most: number, current: number): ReasonRef | null =>
+  current >= most ? [kind, 'g', most, current, null, 'gate'] : null;
 
 /** One ask and what it meets. */
 type Case = {
@@ -63,7 +69,8 @@ export function ask(state: GateState, operation: Ask): Answer {
   if (definition === undefined || ruling === undefined || definition.announcedAt + DEFINITION_MS < state.now)
     return { a: 'unknown_definition' };
   if (operation.rq !== undefined) return askAgain(state, operation, operation.rq, definition, ruling);
-  if (isFull(state, operation)) return { a: 'refused', r: [['c', 'g', MAX_LEASES, state.leases.size, null, 'gate']] };
+  const full = boundAgainst(state, operation);
+  if (full !== null) return { a: 'refused', r: [full] };
   const episode = operation.e === undefined || operation.dry ? null : observe(state, operation.e, operation.eu);
   const before = episode === null ? null : alreadyDecided(state, episode, operation);
   if (before !== null) return before;
