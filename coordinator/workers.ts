@@ -94,8 +94,9 @@ async function runOnce(
   const connection = await connectForWorkers(options.temporal);
   try {
     const workers = await createWorkers(options, connection);
-    onRunning(workers, connection);
     const runs = workers.map((worker) => worker.run().finally(() => shutDown(workers)));
+    // Only what runs can be told to stop, and that may have been asked while they were made.
+    onRunning(workers, connection);
     const ended = await Promise.allSettled(runs);
     onRunning([], connection);
     const failed = ended.find((one) => one.status === 'rejected');
