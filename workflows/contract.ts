@@ -154,6 +154,10 @@ export type ActionKind = {
 export const ACTIONS: Readonly<Record<string, ActionKind>> = {
   ping: { changing: false, idempotent: true },
   exec: { changing: true, idempotent: false },
+  'disk.clean': { changing: true, idempotent: true },
+  'network.check': { changing: false, idempotent: true },
+  /** It writes on the host, may stop a process for a moment to read its stacks, and needs root for most of what it reads. */
+  'diagnostics.collect': { changing: true, idempotent: true },
   'systemd.restart': { changing: true, idempotent: true },
   'systemd.start': { changing: true, idempotent: true },
   'systemd.stop': { changing: true, idempotent: true },

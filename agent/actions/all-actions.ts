@@ -1,5 +1,8 @@
 import type { Action } from './action.ts';
+import { diagnosticsCollect } from './diagnostics-collect.ts';
+import { diskClean } from './disk-clean.ts';
 import { exec } from './exec.ts';
+import { networkCheck } from './network-check.ts';
 import { ping } from './ping.ts';
 import { systemdRestart } from './systemd-restart.ts';
 import { systemdStart } from './systemd-start.ts';
@@ -8,5 +11,15 @@ import { systemdStop } from './systemd-stop.ts';
 
 /** Every action this agent can do, by name: one line for each entry of `ACTIONS` in workflows/contract.ts. */
 export const ALL_ACTIONS: ReadonlyMap<string, Action> = new Map(
-  [ping, exec, systemdRestart, systemdStart, systemdStop, systemdStatus].map((action) => [action.name, action]),
+  [
+    ping,
+    exec,
+    diskClean,
+    networkCheck,
+    diagnosticsCollect,
+    systemdRestart,
+    systemdStart,
+    systemdStop,
+    systemdStatus,
+  ].map((action) => [action.name, action]),
 );

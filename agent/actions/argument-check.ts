@@ -33,9 +33,14 @@ function schemaOf(rules: ActionArguments): z.ZodType<Record<string, Scalar>> {
 }
 
 function ruleSchema(rule: ArgumentRule): z.ZodType {
-  const base = rule.type === 'string' ? textSchema(rule.pattern) : rule.type === 'number' ? z.number() : z.boolean();
-  return rule.required ? base : base.optional();
+  const base: z.ZodType =
+    rule.type === 'string' ? textSchema(rule.pattern) : rule.type === 'number' ? numberSchema(rule) : z.boolean();
+  if (rule.required) return base;
+  return rule.default === undefined ? base.optional() : base.default(rule.default);
 }
+
+const numberSchema = ({ min, max }: ArgumentRule): z.ZodNumber =>
+  min === undefined || max === undefined ? z.number() : z.number().int().min(min).max(max);
 
 const textSchema = (pattern: string | null): z.ZodString =>
   pattern === null ? z.string().max(MAX_TEXT) : z.string().max(MAX_TEXT).regex(wholeValue(pattern));
@@ -45,7 +50,12 @@ function faultOf(issue: z.core.$ZodIssue, rules: ActionArguments): string {
   const name = String(issue.path[0]);
   const rule = Object.hasOwn(rules.named, name) ? rules.named[name] : undefined;
   if (rule === undefined) return `argument ${shown(name)} must be one string, number or bool`;
-  const must = rule.pattern === null ? `a ${rule.type}` : `a ${rule.type} that matches ^${rule.pattern}$`;
+  const must =
+    rule.min !== undefined
+      ? `a whole number from ${rule.min} to ${rule.max}`
+      : rule.pattern === null
+        ? `a ${rule.type}`
+        : `a ${rule.type} that matches ^${rule.pattern}$`;
   return `argument ${shown(name)} must be ${must} (${rule.description})`;
 }
 
