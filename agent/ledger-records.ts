@@ -44,6 +44,8 @@ export type Refused = z.infer<typeof refused>;
 const output = z.object({
   facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   exitCode: z.number().int().nullable(),
+  signal: z.string().nullable().optional(),
+  head: z.string().nullable().optional(),
   tail: z.string().nullable(),
   digest: z.string().nullable(),
   bytes: z.number(),

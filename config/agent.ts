@@ -14,6 +14,7 @@ import {
 import type { Known } from './known.ts';
 import type { Place } from './problem.ts';
 import { block, many, needed, one, optional, required, withDefault, type ReadOptions, type Section } from './schema.ts';
+import type { SpiffeId } from './spiffe-id.ts';
 import { path, spiffeId } from './value-addresses.ts';
 import { listOf, mapOf } from './value-collections.ts';
 import { inputName, name } from './value-names.ts';
@@ -26,6 +27,15 @@ export type AllowRule = {
   readonly action: string;
   /** Whole-value regular expressions by argument name; an argument not named here is free, one named here must be present. */
   readonly args: Readonly<Record<string, string>>;
+};
+
+export type HelperConfig = {
+  /** Where systemd listens for it. */
+  readonly socket: string;
+  /** Of its ledger; root's alone. */
+  readonly stateDir: string;
+  /** This host's SPIFFE id, where the certificate's file is not root's; null = read from the certificate. */
+  readonly spiffeId: string | null;
 };
 
 export type AgentConfig = {
@@ -44,6 +54,8 @@ export type AgentConfig = {
   readonly maxActions: number;
   /** `brake_file`, default /etc/fettle/stop: while it exists nothing new is done. */
   readonly brakeFile: string;
+  /** `helper { socket }`: the root helper that does what changes the host; null = this process does it itself. */
+  readonly helper: HelperConfig | null;
   /** `metrics { listen }`; null = no port. */
   readonly metricsListen: HostPort | null;
 };
@@ -58,6 +70,15 @@ export type CommandDefinition = {
   readonly timeoutMs: number;
   readonly environment: Readonly<Record<string, string>>;
   readonly workingDirectory: string;
+  /** Whose rights it runs with; absent or null: the agent's (root's, with the helper). */
+  readonly user?: string | null;
+  /** Bytes; absent or null: the helper's default. */
+  readonly memoryMax?: number | null;
+  readonly tasksMax?: number | null;
+  /** As systemd.exec(5) means it. */
+  readonly protectSystem?: 'no' | 'yes' | 'full' | 'strict' | null;
+  /** Paths that stay writable under `protectSystem`. */
+  readonly writable?: readonly string[];
 };
 
 const allowBlock = block({
@@ -114,6 +135,29 @@ export const agentFile = block({
       }),
     ),
     allow: many(allowBlock),
+    helper: one(
+      block({
+        doc: 'The root helper that does whatever changes the host (`fettle agent-helper`, started by systemd for each order). Without this block the agent does it itself and needs the power for it.',
+        attributes: {
+          socket: withDefault(
+            path,
+            'The socket that systemd listens on for the helper.',
+            '/run/fettle/agent-helper.sock',
+            '"/run/fettle/agent-helper.sock"',
+          ),
+          state_dir: withDefault(
+            path,
+            "Folder of the helper's ledger, which root alone can read. It must outlive restarts and reboots.",
+            '/var/lib/fettle/helper',
+            '"/var/lib/fettle/helper"',
+          ),
+          spiffe_id: optional(
+            spiffeId,
+            "This host's SPIFFE id. Needed where others than root can write the certificate's file: the helper then believes this.",
+          ),
+        },
+      }),
+    ),
     metrics: one(metricsBlock),
   },
 });
@@ -136,7 +180,7 @@ export function agentOf(
           `allow[${JSON.stringify(rule.action)}]`,
           `there is no action ${rule.action}${didYouMean(rule.action, Object.keys(known.actions))}`,
         );
-  if (blocks.metrics[0]?.values === null) return null;
+  if (blocks.metrics[0]?.values === null || blocks.helper[0]?.values === null) return null;
   if (section.values === null || identity === null || temporal === null || allow === null || !coordinator) return null;
   const {
     state_dir: stateDir,
@@ -147,6 +191,7 @@ export function agentOf(
   const { brake_file: brakeFile } = section.values;
   const orders = { issuer: coordinator.issuer.text, grantKeys: coordinator.grant_keys };
   const metricsListen = metricsOf(blocks.metrics[0]);
+  const helper = helperOf(blocks.helper[0]?.values ?? null);
   return {
     identity,
     temporal,
@@ -157,9 +202,16 @@ export function agentOf(
     allow,
     maxActions,
     brakeFile,
+    helper,
     metricsListen,
   };
 }
+
+type HelperValues = { readonly socket: string; readonly state_dir: string; readonly spiffe_id: SpiffeId | null };
+const helperOf = (values: HelperValues | null): HelperConfig | null =>
+  values === null
+    ? null
+    : { socket: values.socket, stateDir: values.state_dir, spiffeId: values.spiffe_id?.text ?? null };
 
 function allowOf({ place, labels: [action = ''], values }: Section<typeof allowBlock>): AllowRule | null {
   return values === null ? null : { place, action, args: values.args };

@@ -3,11 +3,11 @@ import type { CommandDefinition } from './agent.ts';
 import { everyOne } from './connections.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { Problems } from './problems.ts';
-import { block, many, required, withDefault, type Section } from './schema.ts';
+import { block, many, optional, required, withDefault, type Section } from './schema.ts';
 import { absolutePath } from './value-addresses.ts';
 import { listOf, mapOf } from './value-collections.ts';
 import { name } from './value-names.ts';
-import { anyText, duration, regex } from './value-types.ts';
+import { anyText, byteSize, duration, integer, oneOf, regex } from './value-types.ts';
 
 const slotName = name('input name', /^(?!__proto__$)[A-Za-z_][A-Za-z0-9_-]{0,63}$/, 'letters, digits, _ and -');
 const variable = name('variable name', /^(?!__proto__$)[A-Za-z_][A-Za-z0-9_]*$/, 'letters, digits and _');
@@ -40,6 +40,22 @@ const commandBlock = block({
       '{}',
     ),
     working_directory: withDefault(absolutePath, 'Where it runs.', '/', '"/"'),
+    user: optional(
+      name('user', /^[a-z_][a-z0-9_-]{0,31}$/, 'the name of a user of this host'),
+      'Whose rights it runs with. Without it: root, when the agent has a helper.',
+    ),
+    memory_max: optional(
+      byteSize,
+      'Memory that all its processes may take together, e.g. `"512M"`; more ends it. Needs systemd.',
+    ),
+    tasks_max: optional(integer(8, 100_000), 'Processes and threads it may have at once. Needs systemd.'),
+    protect_system: withDefault(
+      oneOf('no', 'yes', 'full', 'strict'),
+      'What of the file system it cannot write, as in systemd.exec(5): `full` is /usr, /boot and /etc, `strict` everything. Needs systemd.',
+      'full',
+      '"full"',
+    ),
+    writable: withDefault(listOf(absolutePath), 'Folders that it may write all the same.', [], '[]'),
   },
   blocks: {
     input: many(
@@ -73,8 +89,10 @@ function commandOf(section: Section<typeof commandBlock>, problems: Problems): C
   );
   if (section.values === null || inputs === null) return null;
   const { argv, timeout, environment, working_directory: workingDirectory } = section.values;
+  const { user, memory_max: memoryMax, tasks_max: tasksMax, protect_system: protectSystem, writable } = section.values;
+  const bounds = { user, memoryMax, tasksMax, protectSystem, writable };
   const { place, labels } = section;
-  return { place, name: labels[0] ?? '', argv, inputs, timeoutMs: timeout, environment, workingDirectory };
+  return { place, name: labels[0] ?? '', argv, inputs, timeoutMs: timeout, environment, workingDirectory, ...bounds };
 }
 
 /** `{NAME}`; any other brace is an ordinary character. */

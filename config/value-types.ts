@@ -46,6 +46,13 @@ export const duration = (options: { zero?: boolean; minMs?: number; maxMs?: numb
     return ms;
   });
 
+const UNITS: Readonly<Record<string, number>> = { K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
+/** In bytes; written as systemd writes it. */
+export const byteSize: ValueType<number> = parsed('size', 'a size in quotes, e.g. "512M"', (given) => {
+  const [, digits = '', unit = ''] = /^([1-9][0-9]{0,8})([KMG])$/.exec(given) ?? [];
+  return unit === '' ? refuse(given, 'is no size; write e.g. "512M" or "2G"') : Number(digits) * UNITS[unit]!;
+});
+
 export const oneOf = <const T extends string>(...words: readonly T[]): ValueType<T> =>
   parsed(words.map((word) => `"${word}"`).join(' | '), `one of ${words.join(', ')}`, (given) => {
     const word = words.find((candidate) => candidate === given);

@@ -264,6 +264,8 @@ export type AgentRefusal =
   | 'args_invalid'
   | 'protocol_unsupported'
   | 'ledger_failed'
+  /** The privileged helper of the host could not be asked until it was too late to begin. */
+  | 'helper_unavailable'
   | 'brake'
   | 'busy';
 
@@ -286,6 +288,10 @@ export type ActionOutput = {
   /** Facts about the host or service, e.g. `{ boot_id, active_state }`. */
   readonly facts: Readonly<Record<string, Scalar>>;
   readonly exitCode: number | null;
+  /** The signal that ended the program, e.g. `SIGKILL`; absent when none did. */
+  readonly signal?: string | null | undefined;
+  /** The beginning of combined output, at most 2 KiB, when `tail` does not hold all of it; absent when it does. */
+  readonly head?: string | null | undefined;
   /** The end of combined output, at most 4 KiB of UTF-8; null when the action has none. */
   readonly tail: string | null;
   /** base64url SHA-256 and length of the whole output, so that a bounded tail still proves the rest. */

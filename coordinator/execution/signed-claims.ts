@@ -8,6 +8,8 @@ const time = z.number().int().min(0).max(8.64e15);
 const output = z.object({
   facts: z.record(text(100), z.union([text(1_000), z.number(), z.boolean()])),
   exitCode: z.number().int().nullable(),
+  signal: text(32).nullable().optional(),
+  head: text(8_192).nullable().optional(),
   tail: text(8_192).nullable(),
   digest: text(64).nullable(),
   bytes: z.number().int().min(0),
@@ -32,6 +34,7 @@ const refusals = [
   'args_invalid',
   'protocol_unsupported',
   'ledger_failed',
+  'helper_unavailable',
   'brake',
   'busy',
 ] as const;

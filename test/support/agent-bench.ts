@@ -101,6 +101,7 @@ export async function makeAgentBench(): Promise<AgentBench> {
         allow: [{ place: { file: 'agent.hcl', line: 1, column: 1 }, action: '*', args: {} }],
         maxActions: 4,
         brakeFile: join(home.path, 'stop'),
+        helper: null,
         metricsListen: null,
         ...more,
       };
