@@ -4,7 +4,7 @@ import type { Registry } from 'prom-client';
 import type { AgentConfig, CommandDefinition } from '../config/agent.ts';
 import { agentQueues, type Args, type NodePlace } from '../workflows/contract.ts';
 import { ALL_ACTIONS } from './actions/all-actions.ts';
-import type { ActionHost } from './actions/action.ts';
+import { type ActionHost, type Programs, PROGRAMS } from './actions/action.ts';
 import { createActionSlots } from './action-slots.ts';
 import { createActivities } from './activities.ts';
 import { type AgentMetrics, createAgentMetrics } from './agent-metrics.ts';
@@ -29,8 +29,8 @@ export type AgentDeps = {
   readonly metrics: Registry;
   /** Shown by `ping` and in receipts. */
   readonly version?: string;
-  /** Absolute path; default /usr/bin/systemctl. */
-  readonly systemctl?: string;
+  /** Where they are not where Debian has them. */
+  readonly programs?: Partial<Programs>;
   /** Actions at work get this long to end by themselves when the agent stops, milliseconds; default 10 s. */
   readonly graceMs?: number;
   /** Default: read from this host. */
@@ -61,7 +61,8 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const host: ActionHost = {
     facts,
     commands: new Map(deps.commands.map((command) => [command.name, command])),
-    systemctl: deps.systemctl ?? '/usr/bin/systemctl',
+    ...PROGRAMS,
+    ...deps.programs,
   };
   const verifier = await createOrderVerifier(config.issuer, await Promise.all(config.grantKeys.map(readGrantKey)));
   const allow = createAllowList(config.allow);

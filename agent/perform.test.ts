@@ -10,6 +10,7 @@ import { digest, script } from '../test/support/agent-bench.ts';
 import { eventually, temporaryDirectory } from '../test/support/processes.ts';
 import type { ActionOrder, ArgValue, GrantClaims } from '../workflows/contract.ts';
 import { createActionSlots } from './action-slots.ts';
+import { PROGRAMS } from './actions/action.ts';
 import { createAllowList } from './allow-list.ts';
 import { createAttempts } from './attempts.ts';
 import { checkBeginBy } from './grants.ts';
@@ -63,6 +64,7 @@ async function host({
     host: {
       facts,
       commands,
+      ...PROGRAMS,
       systemctl: await script(home.path, 'systemctl', `#!/bin/sh\necho ActiveState=active\nexec sleep 0.2\n`),
     },
     ledger,

@@ -138,6 +138,7 @@ async function lookOnly(setting: PerformerSetting, job: Job): Promise<Performed>
   const from = Date.now();
   try {
     const run = actionRun(job, secrets, () => undefined);
+    await prepared.admit?.();
     const result: ActionEnd = job.claims.dry_run
       ? { status: 'done', output: await prepared.rehearse(run) }
       : await prepared.run(run);
@@ -166,6 +167,7 @@ async function carryOut(setting: PerformerSetting, job: Job, abort: (reason: str
     await closeEarlier(setting, job);
     const { action, prepared, secrets } = await judge(setting, job);
     release = await enter(setting, job, action);
+    await prepared.admit?.();
     attempts.register(attempt, { own: true, abort, done: recorded.promise });
     const begun = beginning(setting, job);
     if (!(await ledger.take(attempt, begun))) {

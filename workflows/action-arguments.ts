@@ -119,6 +119,46 @@ const DIAGNOSTICS_COLLECT: ActionArguments['named'] = {
   journal_lines: whole('lines of the journal, of the unit and of the host', 10, 20_000, 2000),
 };
 
+/** An absolute path without `.`, `..`, empty segments or control characters. */
+const ABSOLUTE_PATH = '(?:/(?!\\.{1,2}(?:/|$))[^/\\u0000-\\u001f\\u007f]{1,255}){1,32}';
+const DAY_S = 86_400;
+
+const SYSTEMD_START: ActionArguments['named'] = {
+  unit,
+  stable_s: whole('the unit must stay active for so many seconds after the job', 0, 60, 2),
+};
+
+/** Which processes: `unit` and `exe` say where to look, the rest narrows. */
+const PROCESSES: ActionArguments['named'] = {
+  unit: { ...unit, required: false, description: 'only processes of this unit, by control group' },
+  exe: text('only processes whose executable is exactly this file, e.g. "/usr/bin/java"', ABSOLUTE_PATH),
+  min_age_s: whole('only processes at least this old, in seconds', 0, 3650 * DAY_S),
+  min_rss_mb: whole('only processes that hold at least so many MiB of memory', 0, 16 * 1024 * 1024),
+  min_cpu_percent: whole('only processes that use at least so much of one CPU, over a second', 0, 100_000),
+};
+
+const PROCESS_LIST: ActionArguments['named'] = {
+  ...PROCESSES,
+  sort_by: { ...text('what the greatest come first by', 'cpu|memory|age'), default: 'cpu' },
+  limit: whole('shows so many', 1, 50, 20),
+};
+
+const PROCESS_KILL: ActionArguments['named'] = {
+  ...PROCESSES,
+  signal: { ...text('first signal', 'TERM|INT|HUP|QUIT|ABRT|USR1|USR2|KILL'), default: 'TERM' },
+  then_kill: flag('whether what still runs after grace_s is sent KILL', true),
+  grace_s: whole('seconds between the first signal and KILL', 0, 300, 10),
+  max: whole('when more processes than this match, none is signalled', 1, 100, 1),
+};
+
+const LOGS_TAIL: ActionArguments['named'] = {
+  unit: { ...unit, required: false, description: 'only of this unit' },
+  since_s: whole('only of so many seconds past', 1, 30 * DAY_S, 3600),
+  priority: text('only this priority and worse', 'emerg|alert|crit|err|warning|notice|info|debug'),
+  contains: text('only lines that hold this text, letter by letter', '[^\\u0000-\\u001f\\u007f]{1,200}'),
+  lines: whole('so many lines at most', 1, 500, 50),
+};
+
 export const ACTION_ARGUMENTS: Readonly<Record<keyof typeof ACTIONS, ActionArguments>> = {
   ping: { description: 'answers with boot id, agent version and uptime; changes nothing', named: {}, others: null },
   exec: {
@@ -148,12 +188,59 @@ export const ACTION_ARGUMENTS: Readonly<Record<keyof typeof ACTIONS, ActionArgum
     named: DIAGNOSTICS_COLLECT,
     others: null,
   },
-  'systemd.restart': { description: 'restarts a systemd unit and waits for the job', named: { unit }, others: null },
-  'systemd.start': { description: 'starts a systemd unit and waits for the job', named: { unit }, others: null },
+  'systemd.restart': {
+    description: 'restarts a systemd unit, waits for the job, and for the unit to stay active',
+    named: SYSTEMD_START,
+    others: null,
+  },
+  'systemd.start': {
+    description: 'starts a systemd unit, waits for the job, and for the unit to stay active',
+    named: SYSTEMD_START,
+    others: null,
+  },
   'systemd.stop': { description: 'stops a systemd unit and waits for the job', named: { unit }, others: null },
+  'systemd.reload': {
+    description: 'makes an active systemd unit read its configuration again; one that cannot is refused',
+    named: { unit },
+    others: null,
+  },
+  'systemd.reset-failed': {
+    description: 'clears the failure of one systemd unit, or of all that have failed, and their start limits',
+    named: {
+      unit: { ...unit, required: false },
+      all: flag('every unit that has failed; instead of unit', false),
+    },
+    others: null,
+  },
   'systemd.status': {
     description: 'reads the state of a systemd unit; changes nothing',
     named: { unit },
+    others: null,
+  },
+  'node.facts': {
+    description: 'reads load, memory, disks, uptime, pressure and the busiest processes; changes nothing',
+    named: { top: whole('so many processes, by CPU and by memory', 0, 20, 5) },
+    others: null,
+  },
+  'node.reboot': {
+    description: 'reboots the host, at most once, and ends when it is up again; refused while a person is logged in',
+    named: { force_with_users: flag('even while a person is logged in', false) },
+    others: null,
+  },
+  'process.list': {
+    description: 'lists processes with age, memory and CPU; changes nothing',
+    named: PROCESS_LIST,
+    others: null,
+  },
+  'process.kill': {
+    description:
+      'signals processes of a unit, or of one executable from a minimum age on; never pid 1, kernel threads or Fettle itself',
+    named: PROCESS_KILL,
+    others: null,
+  },
+  'logs.tail': {
+    description: 'reads the newest lines of the journal; changes nothing',
+    named: LOGS_TAIL,
     others: null,
   },
 };

@@ -161,7 +161,16 @@ export const ACTIONS: Readonly<Record<string, ActionKind>> = {
   'systemd.restart': { changing: true, idempotent: true },
   'systemd.start': { changing: true, idempotent: true },
   'systemd.stop': { changing: true, idempotent: true },
+  'systemd.reload': { changing: true, idempotent: true },
+  'systemd.reset-failed': { changing: true, idempotent: true },
   'systemd.status': { changing: false, idempotent: true },
+  'node.facts': { changing: false, idempotent: true },
+  /** At most once: a host that came back is not taken down again because nobody heard of it. */
+  'node.reboot': { changing: true, idempotent: false },
+  'process.list': { changing: false, idempotent: true },
+  /** Done again it would meet the processes that were started since. */
+  'process.kill': { changing: true, idempotent: false },
+  'logs.tail': { changing: false, idempotent: true },
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -266,6 +275,8 @@ export type AgentRefusal =
   | 'ledger_failed'
   /** The privileged helper of the host could not be asked until it was too late to begin. */
   | 'helper_unavailable'
+  /** The host is not in a state in which it may be done: no such unit, somebody is logged in, more processes than allowed. */
+  | 'host_state'
   | 'brake'
   | 'busy';
 

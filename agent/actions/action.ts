@@ -13,6 +13,11 @@ export type Action = {
 };
 
 export type PreparedAction = {
+  /**
+   * Looks whether the host is in a state in which it may be done, last before it is begun, and before it is rehearsed. Absent: always.
+   * @throws RefusalError `host_state`
+   */
+  readonly admit?: () => Promise<void>;
   /** What `run` would do, found out without changing anything. */
   readonly rehearse: (run: ActionRun) => Promise<ActionOutput>;
   readonly run: (run: ActionRun) => Promise<ActionEnd>;
@@ -26,8 +31,14 @@ export type ActionEnd = Extract<ActionResult, { status: 'done' | 'failed' }>;
 export type ActionHost = {
   readonly facts: HostFacts;
   readonly commands: ReadonlyMap<string, CommandDefinition>;
-  /** Absolute path of the program. */
-  readonly systemctl: string;
+} & Programs;
+
+/** Absolute paths of what actions run. */
+export type Programs = { readonly systemctl: string; readonly journalctl: string; readonly loginctl: string };
+export const PROGRAMS: Programs = {
+  systemctl: '/usr/bin/systemctl',
+  journalctl: '/usr/bin/journalctl',
+  loginctl: '/usr/bin/loginctl',
 };
 
 /** One run of one action. */

@@ -1,4 +1,5 @@
 import type { Action } from './action.ts';
+import { coming } from './coming.ts';
 import { diagnosticsCollect } from './diagnostics-collect.ts';
 import { diskClean } from './disk-clean.ts';
 import { exec } from './exec.ts';
@@ -10,16 +11,22 @@ import { systemdStatus } from './systemd-status.ts';
 import { systemdStop } from './systemd-stop.ts';
 
 /** Every action this agent can do, by name: one line for each entry of `ACTIONS` in workflows/contract.ts. */
-export const ALL_ACTIONS: ReadonlyMap<string, Action> = new Map(
-  [
-    ping,
-    exec,
-    diskClean,
-    networkCheck,
-    diagnosticsCollect,
-    systemdRestart,
-    systemdStart,
-    systemdStop,
-    systemdStatus,
-  ].map((action) => [action.name, action]),
-);
+const EVERY: readonly Action[] = [
+  ping,
+  exec,
+  diskClean,
+  networkCheck,
+  diagnosticsCollect,
+  systemdRestart,
+  systemdStart,
+  systemdStop,
+  coming('systemd.reload'),
+  coming('systemd.reset-failed'),
+  systemdStatus,
+  coming('node.facts'),
+  coming('node.reboot'),
+  coming('process.list'),
+  coming('process.kill'),
+  coming('logs.tail'),
+];
+export const ALL_ACTIONS: ReadonlyMap<string, Action> = new Map(EVERY.map((action) => [action.name, action]));

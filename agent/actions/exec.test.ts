@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { CommandDefinition } from '../../config/agent.ts';
 import type { Args } from '../../workflows/contract.ts';
 import type { ProcessEnd } from '../process-group.ts';
+import { BARE_HOST } from '../../test/support/action-host.ts';
 import { runProcess } from '../process-group.ts';
 import { RefusalError } from '../refusal.ts';
 import type { ActionHost, ActionRun } from './action.ts';
@@ -19,9 +20,8 @@ const echo: CommandDefinition = {
   workingDirectory: '/',
 };
 const hostOf = (...commands: CommandDefinition[]): ActionHost => ({
-  facts: { bootId: 'boot', machineId: 'machine', agentVersion: '1' },
+  ...BARE_HOST,
   commands: new Map(commands.map((command) => [command.name, command])),
-  systemctl: '/bin/false',
 });
 const run = (timeoutMs = 30_000, signal = new AbortController().signal): ActionRun => ({
   timeoutMs,

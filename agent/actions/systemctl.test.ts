@@ -4,10 +4,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { script } from '../../test/support/agent-bench.ts';
+import { actionRun, BARE_HOST } from '../../test/support/action-host.ts';
 import { eventually, temporaryDirectory } from '../../test/support/processes.ts';
-import { runProcess } from '../process-group.ts';
 import { RefusalError } from '../refusal.ts';
-import type { ActionHost, ActionRun } from './action.ts';
+import type { ActionHost } from './action.ts';
 import { ALL_ACTIONS } from './all-actions.ts';
 
 let home: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -51,30 +51,15 @@ const changes = (): string[][] => calls().filter(([verb]) => verb !== 'show');
 
 beforeEach(async () => {
   home = await temporaryDirectory('fettle-systemctl-');
-  const facts = { bootId: 'boot', machineId: 'machine', agentVersion: '1' };
-  host = { facts, commands: new Map(), systemctl: await script(home.path, 'systemctl', FAKE(home.path)) };
+  host = { ...BARE_HOST, systemctl: await script(home.path, 'systemctl', FAKE(home.path)) };
   await state();
 });
 afterEach(() => home[Symbol.asyncDispose]());
 
-const runOf = (timeoutMs: number, signal: AbortSignal): ActionRun => ({
-  timeoutMs,
-  signal,
-  secrets: [],
-  run: (line) =>
-    runProcess({
-      timeoutMs,
-      ...line,
-      signal,
-      attemptKey: `unit-test-${process.pid}`,
-      secrets: [],
-      onSpawn: () => undefined,
-    }),
-});
 const act = (name: string, unit: unknown = 'web.service', timeoutMs = 30_000, signal = new AbortController().signal) =>
   ALL_ACTIONS.get(name)!
     .prepare({ unit } as never, host)
-    .run(runOf(timeoutMs, signal));
+    .run(actionRun(timeoutMs, signal));
 
 describe('systemd actions', () => {
   for (const verb of ['restart', 'start', 'stop']) {
@@ -156,7 +141,7 @@ describe('systemd actions', () => {
   it('rehearsed, says what would be run and runs none of it', async () => {
     await state({ ActiveState: 'failed' });
     const prepared = ALL_ACTIONS.get('systemd.restart')!.prepare({ unit: 'web.service' }, host);
-    const output = await prepared.rehearse(runOf(1000, new AbortController().signal));
+    const output = await prepared.rehearse(actionRun(1000, new AbortController().signal));
     const line = (verb: string): string =>
       `would run ${JSON.stringify([host.systemctl, '--no-ask-password', verb, '--', 'web.service'])}`;
     assert.equal(output.tail, `${line('reset-failed')}\n${line('restart')}`);

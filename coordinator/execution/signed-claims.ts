@@ -35,6 +35,7 @@ const refusals = [
   'protocol_unsupported',
   'ledger_failed',
   'helper_unavailable',
+  'host_state',
   'brake',
   'busy',
 ] as const;
