@@ -4,7 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { AgentConfig, CommandDefinition } from '../config/agent.ts';
+import type { AgentConfig } from '../config/agent.ts';
+import type { CommandDefinition } from '../config/commands.ts';
 import {
   type AgentBench,
   AGENTS_NAMESPACE,
@@ -49,12 +50,14 @@ async function agentProcess(
   const place = { file: 'actions.hcl', line: 1, column: 1 };
   const definition = ([name, program]: [string, string]): CommandDefinition => ({
     place,
+    kind: 'program',
     name,
     argv: [program],
     inputs: [],
     timeoutMs: 60_000,
     environment: {},
     workingDirectory: '/',
+    secrets: {},
   });
   await writeFile(file, JSON.stringify({ config, commands: Object.entries(commands).map(definition) }));
   const agent = startProcess([process.execPath, ENTRY, file], { name: 'agent' });

@@ -6,7 +6,8 @@ import { after, before, describe, it } from 'node:test';
 import temporalProto from '@temporalio/proto';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import type { AgentConfig, CommandDefinition } from '../config/agent.ts';
+import type { AgentConfig } from '../config/agent.ts';
+import type { CommandDefinition } from '../config/commands.ts';
 import { openSvidSource } from '../identity/svid-source.ts';
 import {
   type AgentBench,
@@ -66,12 +67,14 @@ async function running(
 const place = { file: 'actions.hcl', line: 1, column: 1 };
 const command = (name: string, argv: string[], inputs: CommandDefinition['inputs'] = []): CommandDefinition => ({
   place,
+  kind: 'program',
   name,
   argv,
   inputs,
   timeoutMs: 60_000,
   environment: {},
   workingDirectory: '/',
+  secrets: {},
 });
 let step = 0;
 const fresh = () => ({ step: `step-${(step += 1)}` });

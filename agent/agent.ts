@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import type { AgentConfig, CommandDefinition } from '../config/agent.ts';
+import type { AgentConfig } from '../config/agent.ts';
+import type { CommandDefinition } from '../config/commands.ts';
 import { agentQueues, type Args, type NodePlace } from '../workflows/contract.ts';
 import { ALL_ACTIONS } from './actions/all-actions.ts';
 import { type ActionHost, type Programs, PROGRAMS } from './actions/action.ts';

@@ -5,7 +5,7 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test';
 import { pino } from 'pino';
-import type { CommandDefinition } from '../config/agent.ts';
+import type { ProgramCommand } from '../config/commands.ts';
 import { digest, script } from '../test/support/agent-bench.ts';
 import { eventually, temporaryDirectory } from '../test/support/processes.ts';
 import type { ActionOrder, ArgValue, GrantClaims } from '../workflows/contract.ts';
@@ -79,14 +79,16 @@ async function host({
   return { ledger, attempts, performer };
 }
 
-const command = (name: string, program: string): CommandDefinition => ({
+const command = (name: string, program: string): ProgramCommand => ({
   place,
+  kind: 'program',
   name,
   argv: [program],
   inputs: [],
   timeoutMs: 60_000,
   environment: {},
   workingDirectory: '/',
+  secrets: {},
 });
 
 type Host = Awaited<ReturnType<typeof host>>;

@@ -60,27 +60,6 @@ export type AgentConfig = {
   readonly metricsListen: HostPort | null;
 };
 
-/** One `command "NAME" { ... }` of an `actions.d/*.hcl` file: what `exec` may run on this host. */
-export type CommandDefinition = {
-  readonly place: Place;
-  readonly name: string;
-  /** Absolute program path first; `{input}` slots stand for whole or part arguments and are never split or expanded further. */
-  readonly argv: readonly string[];
-  readonly inputs: readonly { readonly name: string; readonly pattern: string }[];
-  readonly timeoutMs: number;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly workingDirectory: string;
-  /** Whose rights it runs with; absent or null: the agent's (root's, with the helper). */
-  readonly user?: string | null;
-  /** Bytes; absent or null: the helper's default. */
-  readonly memoryMax?: number | null;
-  readonly tasksMax?: number | null;
-  /** As systemd.exec(5) means it. */
-  readonly protectSystem?: 'no' | 'yes' | 'full' | 'strict' | null;
-  /** Paths that stay writable under `protectSystem`. */
-  readonly writable?: readonly string[];
-};
-
 const allowBlock = block({
   doc: 'What this host lets a coordinator do at all. Without any, nothing.',
   labels: [

@@ -1,20 +1,87 @@
 /** `actions.d/*.hcl`: what the action `exec` may run on a host. */
-import type { CommandDefinition } from './agent.ts';
+import { checkSlots } from './command-slots.ts';
 import { everyOne } from './connections.ts';
-import { didYouMean } from './did-you-mean.ts';
+import type { Place } from './problem.ts';
 import type { Problems } from './problems.ts';
-import { block, many, optional, required, withDefault, type Section } from './schema.ts';
-import { absolutePath } from './value-addresses.ts';
+import { block, many, one, optional, required, withDefault, type Section } from './schema.ts';
+import { absolutePath, httpMethod } from './value-addresses.ts';
 import { listOf, mapOf } from './value-collections.ts';
 import { name } from './value-names.ts';
 import { anyText, byteSize, duration, integer, oneOf, regex } from './value-types.ts';
 
+/** One `command "NAME" { ... }`: what `exec` may do on this host. */
+export type CommandDefinition = ProgramCommand | HttpCommand;
+
+type CommandBase = {
+  readonly place: Place;
+  readonly name: string;
+  readonly inputs: readonly { readonly name: string; readonly pattern: string }[];
+  readonly timeoutMs: number;
+  /** Variable → name of a secret of this host: in the environment of a program, in headers and body of a request. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** Whose rights it runs with; absent or null: the agent's (root's, with the helper). */
+  readonly user?: string | null;
+  /** Bytes; absent or null: the helper's default. */
+  readonly memoryMax?: number | null;
+  readonly tasksMax?: number | null;
+  /** As systemd.exec(5) means it. */
+  readonly protectSystem?: 'no' | 'yes' | 'full' | 'strict' | null;
+  /** Paths that stay writable under `protectSystem`. */
+  readonly writable?: readonly string[];
+};
+
+export type ProgramCommand = CommandBase & {
+  readonly kind: 'program';
+  /** Absolute program path first; `{input}` slots stand for whole or part arguments and are never split or expanded further. */
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly workingDirectory: string;
+};
+
+export type HttpCommand = CommandBase & {
+  readonly kind: 'http';
+  readonly method: string;
+  /** `{input}` slots stand behind the host only. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+  /** Null: any of 200 to 299. */
+  readonly expectStatus: readonly number[] | null;
+};
+
 const slotName = name('input name', /^(?!__proto__$)[A-Za-z_][A-Za-z0-9_-]{0,63}$/, 'letters, digits, _ and -');
 const variable = name('variable name', /^(?!__proto__$)[A-Za-z_][A-Za-z0-9_]*$/, 'letters, digits and _');
+const secretName = name('secret name', /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'letters, digits, _ . and -');
+const headerName = name('header name', /^(?!__proto__$)[A-Za-z0-9-]{1,100}$/, 'letters, digits and -');
 const noNul = { ...anyText, name: 'string' };
 
+const httpBlock = block({
+  doc: 'A request that is made instead of running a program: to a load balancer, say. Redirects are not followed, and the answer is read up to one megabyte.',
+  attributes: {
+    method: withDefault(httpMethod, 'The method.', 'POST', '"POST"'),
+    url: required(
+      noNul,
+      'Where it goes: http:// or https://, without credentials. `{NAME}` stands for an input behind the host, and is encoded.',
+    ),
+    headers: withDefault(
+      mapOf(headerName, noNul),
+      'Headers. `{NAME}` stands for an input or a variable of `secrets`.',
+      {},
+      '{}',
+    ),
+    body: optional(
+      noNul,
+      'What is sent. `{NAME}` stands for an input or a variable of `secrets`, written as JSON or a form needs it when the header Content-Type says so.',
+    ),
+    expect_status: optional(
+      listOf(integer(100, 599), { min: 1, max: 100 }),
+      'The statuses that mean success. Without it, 200 to 299.',
+    ),
+  },
+});
+
 const commandBlock = block({
-  doc: 'One command that `exec` may run, without a shell: `step "x" { action = "exec", args = { command = "NAME", ... } }`.',
+  doc: 'One command that `exec` may run, without a shell: `step "x" { action = "exec", args = { command = "NAME", ... } }`. It has either `argv` or a block `http`.',
   labels: [
     {
       name: 'name',
@@ -23,7 +90,7 @@ const commandBlock = block({
     },
   ],
   attributes: {
-    argv: required(
+    argv: optional(
       listOf(noNul, { min: 1, max: 256 }),
       'The absolute path of the program, then its arguments. `{NAME}` stands for an input, as a whole argument or part of one; it is never split or expanded further.',
     ),
@@ -39,10 +106,16 @@ const commandBlock = block({
       {},
       '{}',
     ),
+    secrets: withDefault(
+      mapOf(variable, secretName),
+      "Secrets of this host by the name of their file in `secrets_dir`: variables of the process's environment, or what `{VARIABLE}` stands for in a request. Their values are struck out of all that is reported.",
+      {},
+      '{}',
+    ),
     working_directory: withDefault(absolutePath, 'Where it runs.', '/', '"/"'),
     user: optional(
-      name('user', /^[a-z_][a-z0-9_-]{0,31}$/, 'the name of a user of this host'),
-      'Whose rights it runs with. Without it: root, when the agent has a helper.',
+      name('user name', /^[a-z_][a-z0-9_-]{0,31}$/, 'the name of a user of this host'),
+      'Whose rights it runs with, with all groups of that user. Without it: root, when the agent has a helper.',
     ),
     memory_max: optional(
       byteSize,
@@ -51,22 +124,29 @@ const commandBlock = block({
     tasks_max: optional(integer(8, 100_000), 'Processes and threads it may have at once. Needs systemd.'),
     protect_system: withDefault(
       oneOf('no', 'yes', 'full', 'strict'),
-      'What of the file system it cannot write, as in systemd.exec(5): `full` is /usr, /boot and /etc, `strict` everything. Needs systemd.',
+      'What of the file system it cannot write, as in systemd.exec(5): `yes` is /usr and /boot, `full` /etc too, `strict` everything. Needs systemd.',
       'full',
       '"full"',
     ),
-    writable: withDefault(listOf(absolutePath), 'Folders that it may write all the same.', [], '[]'),
+    writable: withDefault(
+      listOf(absolutePath, { max: 100 }),
+      'Folders and files that it may write all the same.',
+      [],
+      '[]',
+    ),
   },
   blocks: {
     input: many(
       block({
         doc: 'An argument the step must give.',
-        labels: [{ name: 'name', doc: 'What `{NAME}` in argv and the step call it.', type: slotName }],
+        labels: [{ name: 'name', doc: 'What `{NAME}` and the step call it.', type: slotName }],
         attributes: { pattern: required(regex, 'Regular expression that the whole value must match.') },
       }),
     ),
+    http: one(httpBlock),
   },
 });
+export type CommandSection = Section<typeof commandBlock>;
 
 export const commandsFile = block({
   doc: 'Command definitions. Owned by root and writable by nobody else: they bound what a coordinator can make this host run.',
@@ -80,47 +160,61 @@ export function commandsOf(
   return everyOne(section.blocks.command.map((command) => commandOf(command, problems)));
 }
 
-function commandOf(section: Section<typeof commandBlock>, problems: Problems): CommandDefinition | null {
+function commandOf(section: CommandSection, problems: Problems): CommandDefinition | null {
+  checkKind(section, problems);
   checkSlots(section, problems);
   const inputs = everyOne(
     section.blocks.input.map(({ labels: [name = ''], values }) =>
       values === null ? null : { name, pattern: values.pattern },
     ),
   );
-  if (section.values === null || inputs === null) return null;
-  const { argv, timeout, environment, working_directory: workingDirectory } = section.values;
-  const { user, memory_max: memoryMax, tasks_max: tasksMax, protect_system: protectSystem, writable } = section.values;
-  const bounds = { user, memoryMax, tasksMax, protectSystem, writable };
-  const { place, labels } = section;
-  return { place, name: labels[0] ?? '', argv, inputs, timeoutMs: timeout, environment, workingDirectory, ...bounds };
+  const { place, labels, values } = section;
+  if (values === null || inputs === null) return null;
+  const base = {
+    place,
+    name: labels[0] ?? '',
+    inputs,
+    timeoutMs: values.timeout,
+    secrets: values.secrets,
+    ...boundsOf(values),
+  };
+  const [http] = section.blocks.http;
+  if (http === undefined) {
+    if (values.argv === null) return null;
+    const { argv, environment, working_directory: workingDirectory } = values;
+    return { ...base, kind: 'program', argv, environment, workingDirectory };
+  }
+  if (http.values === null) return null;
+  const { method, url, headers, body, expect_status: expectStatus } = http.values;
+  return { ...base, kind: 'http', method, url, headers, body, expectStatus };
 }
 
-/** `{NAME}`; any other brace is an ordinary character. */
-const SLOT = /\{([A-Za-z_][A-Za-z0-9_-]*)\}/g;
+const boundsOf = (values: NonNullable<CommandSection['values']>) => ({
+  user: values.user,
+  memoryMax: values.memory_max,
+  tasksMax: values.tasks_max,
+  protectSystem: values.protect_system,
+  writable: values.writable,
+});
 
-function checkSlots(section: Section<typeof commandBlock>, problems: Problems): void {
-  const { argv } = section.readable;
-  const written = section.given.get('argv');
-  if (argv === undefined || written?.kind !== 'list') return;
-  const inputs = new Map(section.blocks.input.map((input) => [input.labels[0] ?? '', input]));
-  const used = new Set<string>();
-  for (const [index, text] of argv.entries()) {
-    const place = written.items[index]?.place ?? written.place;
-    const path = `${section.path}.argv[${index}]`;
-    if (index === 0 && !/^\/(?!.*(?:^|\/)\.\.?(?:\/|$))[^{}\0]+$/.test(text))
-      problems.error(
-        place,
-        path,
-        `${JSON.stringify(text)} is not an absolute path; write the program's whole path, without slots`,
-      );
-    if (text.includes('\0')) problems.error(place, path, 'holds the character NUL; take it away');
-    for (const [, slot = ''] of index === 0 ? [] : text.matchAll(SLOT)) {
-      used.add(slot);
-      if (!inputs.has(slot))
-        problems.error(place, path, `{${slot}} is no input of this command${didYouMean(slot, [...inputs.keys()])}`);
-    }
+/** What only a program has. */
+const OF_PROGRAMS = ['argv', 'environment', 'working_directory', 'user'];
+
+function checkKind(section: CommandSection, problems: Problems): void {
+  const { given, path, place } = section;
+  const requests = section.blocks.http.length > 0;
+  if (!requests && !given.has('argv'))
+    problems.error(place, path, 'says nothing to do; write argv = ["/path/of/program", ...] or a block http { ... }');
+  for (const attribute of requests ? OF_PROGRAMS : []) {
+    const value = given.get(attribute);
+    if (value === undefined) continue;
+    const write = `${attribute} is for programs, and this command makes a request; take one of the two away`;
+    problems.error(value.place, `${path}.${attribute}`, write);
   }
-  for (const [name, input] of inputs)
-    if (!used.has(name))
-      problems.warn(input.place, input.path, `is used nowhere in argv; write {${name}} there, or take the input away`);
+  const environment = section.readable.environment ?? {};
+  for (const variable of Object.keys(section.readable.secrets ?? {})) {
+    if (!Object.hasOwn(environment, variable)) continue;
+    const at = given.get('secrets')?.place ?? place;
+    problems.error(at, `${path}.secrets.${variable}`, 'stands in environment too; take one of the two away');
+  }
 }

@@ -143,7 +143,7 @@ test('an agent, a trigger daemon, an inventory, commands and a client profile lo
   );
   const [command] = load.configOf(await load.loadCommands(join(folder, 'actions.d')));
   assert.deepEqual(
-    [command?.argv, command?.inputs, command?.timeoutMs],
+    [command?.kind === 'program' && command.argv, command?.inputs, command?.timeoutMs],
     [['/usr/local/bin/cache-tool', 'clear', '--site={site}'], [{ name: 'site', pattern: '[a-z0-9-]{1,40}' }], 30_000],
   );
   const client = load.configOf(await load.loadClientProfile(join(folder, 'client.hcl')));

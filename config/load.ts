@@ -1,7 +1,7 @@
 /** Loads every kind of file. A role's configuration may be one file, several, or a folder of `*.hcl` files. */
-import { agentFile, agentOf, type AgentConfig, type CommandDefinition } from './agent.ts';
+import { agentFile, agentOf, type AgentConfig } from './agent.ts';
 import { clientFile, clientOf, type ClientProfile } from './client.ts';
-import { commandsFile, commandsOf } from './commands.ts';
+import { type CommandDefinition, commandsFile, commandsOf } from './commands.ts';
 import { coordinatorFile, coordinatorOf, type CoordinatorConfig } from './coordinator.ts';
 import { standingOf } from './standing.ts';
 import { beginning, decodeFile, listHclFiles, mergeBodies, baseName, type DecodedFile } from './files.ts';

@@ -1,4 +1,4 @@
-import type { CommandDefinition } from '../../config/agent.ts';
+import type { CommandDefinition } from '../../config/commands.ts';
 import type { ActionOutput, ActionResult, Args } from '../../workflows/contract.ts';
 import type { HostFacts } from '../host-facts.ts';
 import type { ProcessEnd } from '../process-group.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { CommandDefinition } from '../../config/agent.ts';
+import type { CommandDefinition, ProgramCommand } from '../../config/commands.ts';
 import type { Args } from '../../workflows/contract.ts';
 import type { ProcessEnd } from '../process-group.ts';
 import { BARE_HOST } from '../../test/support/action-host.ts';
@@ -10,14 +10,16 @@ import type { ActionHost, ActionRun } from './action.ts';
 import { exec } from './exec.ts';
 
 const place = { file: 'actions.hcl', line: 3, column: 1 };
-const echo: CommandDefinition = {
+const echo: ProgramCommand = {
   place,
+  kind: 'program',
   name: 'echo',
   argv: ['/bin/echo', '{word}'],
   inputs: [{ name: 'word', pattern: '[\\s\\S]*' }],
   timeoutMs: 60_000,
   environment: {},
   workingDirectory: '/',
+  secrets: {},
 };
 const hostOf = (...commands: CommandDefinition[]): ActionHost => ({
   ...BARE_HOST,

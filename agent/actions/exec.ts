@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import type { CommandDefinition } from '../../config/agent.ts';
+import type { CommandDefinition, ProgramCommand } from '../../config/commands.ts';
 import type { Scalar } from '../../workflows/contract.ts';
 import { RefusalError } from '../refusal.ts';
 import { withoutSecrets } from '../secrets.ts';
@@ -18,6 +18,8 @@ export const exec: Action = {
     const definition = host.commands.get(String(name));
     if (definition === undefined)
       throw refuse(`this host defines no command ${JSON.stringify(name)} in its actions_dir`);
+    if (definition.kind === 'http')
+      throw refuse(`command ${definition.name} makes a request, which this agent cannot do yet`);
     const argv = fillArgv(definition, checkInputs(definition, inputs));
     const line: CommandLine = {
       argv,
@@ -69,7 +71,7 @@ function checkInputs(definition: CommandDefinition, given: Readonly<Record<strin
 const SLOT = /\{([A-Za-z_][A-Za-z0-9_-]*)\}/g;
 
 /** Fills the slots of each argument as text: never split, never expanded again. The program itself has no slots. */
-function fillArgv(definition: CommandDefinition, inputs: Inputs): string[] {
+function fillArgv(definition: ProgramCommand, inputs: Inputs): string[] {
   const [program, ...rest] = definition.argv;
   if (program === undefined || !isAbsolute(program) || program.search(SLOT) !== -1) {
     throw refuse(`command ${definition.name} does not begin with an absolute path; mend ${definition.place.file}`);
