@@ -1,6 +1,11 @@
 import type { Known } from '../config/known.ts';
 import { ACTION_ARGUMENTS } from '../workflows/action-arguments.ts';
+import { NO_LOOKS } from '../workflows/look.ts';
 import { TYPESCRIPT_WORKFLOWS } from '../workflows/typescript-workflows.ts';
 
 /** What this program has, for files that name it: actions and TypeScript workflows. */
-export const KNOWN: Known = { actions: ACTION_ARGUMENTS, typescriptWorkflows: TYPESCRIPT_WORKFLOWS };
+export const KNOWN: Known = {
+  actions: ACTION_ARGUMENTS,
+  changing: NO_LOOKS,
+  typescriptWorkflows: TYPESCRIPT_WORKFLOWS,
+};

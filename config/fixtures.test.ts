@@ -24,6 +24,7 @@ const known: Known = {
     'systemd.restart': { named: unit, others: null },
     'systemd.stop': { named: unit, others: null },
   },
+  changing: ['systemd.restart', 'systemd.stop'],
   typescriptWorkflows: ['good-typescript-example'],
 };
 

@@ -9,7 +9,9 @@ export function checkReferences(section: WorkflowSection, problems: Problems): v
   const failure = blocks.on_failure.flatMap((block) => block.blocks.step);
   for (const step of [...blocks.step, ...blocks.undo, ...failure])
     visit(step.given.get('args'), `${step.path}.args`, section, problems);
-  for (const verify of blocks.verify) visit(verify.given.get('query'), `${verify.path}.query`, section, problems);
+  for (const verify of blocks.verify)
+    for (const key of ['query', 'args', 'expect'])
+      visit(verify.given.get(key), `${verify.path}.${key}`, section, problems);
 }
 
 /** Depth is bounded by the scan of the text. */

@@ -1,22 +1,26 @@
-/** `step`, `undo` and `verify` blocks of a workflow. */
+/** `step` and `undo` blocks of a workflow. */
 import { didYouMean } from './did-you-mean.ts';
 import type { Known, KnownAction } from './known.ts';
 import type { Problems } from './problems.ts';
 import { block, placeFrom, required, withDefault, type Section } from './schema.ts';
 import { mapOf, objectOf } from './value-collections.ts';
-import { inputName, name, sourceRef, word } from './value-names.ts';
-import { argument, template } from './value-references.ts';
-import { duration, integer, oneOf } from './value-types.ts';
+import { inputName, name, word } from './value-names.ts';
+import { argument } from './value-references.ts';
+import { bool, duration, integer, oneOf } from './value-types.ts';
+import type { verifyBlock } from './workflow-verify.ts';
 import type { StepConfig, WorkflowSection } from './workflow.ts';
 
 /** What references may stand in a step's arguments; secrets are filled on the host. Labels reach a workflow through its inputs only. */
-const ROOTS = ['input', 'target', 'secret'] as const;
+const ARGUMENT_ROOTS = ['input', 'target', 'secret'] as const;
 const stepName = name('step name', /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/, 'letters, digits, _ . and -');
+
+/** Of a step, and of a look at the host. */
+export const actionArguments = mapOf(inputName, argument(ARGUMENT_ROOTS));
 
 const stepAttributes = {
   action: required(word, 'What an agent does, e.g. `"systemd.restart"`.'),
   args: withDefault(
-    mapOf(inputName, argument(ROOTS)),
+    actionArguments,
     "The action's arguments. Strings may hold `${input.NAME}`, `${target.node}`, `${target.type}`, `${target.datacenter}` and `${secret.NAME}` (filled on the host only).",
     {},
     '{}',
@@ -44,6 +48,12 @@ export const stepBlock = block({
       'always',
       '"always"',
     ),
+    may_fail: withDefault(
+      bool,
+      'The remedy goes on when this step failed or was refused, e.g. for notes that are good to have.',
+      false,
+      'false',
+    ),
   },
 });
 
@@ -51,20 +61,6 @@ export const undoBlock = block({
   doc: 'Takes back what a step did, when a later one fails or the remedy is cancelled; last first.',
   labels: [{ name: 'name', doc: 'Unique in the file, among steps too.', type: stepName }],
   attributes: { of: required(stepName, 'The step it takes back.'), ...stepAttributes },
-});
-
-export const verifyBlock = block({
-  doc: 'Proof that the fault is gone: a positive sample, never the mere absence of an alert.',
-  attributes: {
-    source: required(sourceRef, 'A source block of the coordinator, e.g. `"prometheus.main"`.'),
-    query: required(
-      template(['input', 'target']),
-      'PromQL that gives at least one sample when all is well. Values of references are escaped for PromQL strings.',
-    ),
-    for: withDefault(duration({ zero: true }), 'How long it must hold without a break.', 0, '"0s"'),
-    timeout: withDefault(duration(), 'By when it must have held; else the outcome is `ineffective`.', 300_000, '"5m"'),
-    every: withDefault(duration({ minMs: 100 }), 'How often to look.', 5_000, '"5s"'),
-  },
 });
 
 type AnyStep = Section<typeof stepBlock> | Section<typeof undoBlock>;
@@ -81,6 +77,7 @@ export function stepOf({ labels: [name = ''], values }: AnyStep): StepConfig | n
     timeoutMs,
     retry: { attempts, waitMs },
     when: 'when' in values ? values.when : 'always',
+    ...('may_fail' in values && values.may_fail ? { mayFail: true } : {}),
   };
 }
 
@@ -89,6 +86,7 @@ export function checkSteps({ blocks }: WorkflowSection, problems: Problems, know
   const failureSteps = blocks.on_failure.flatMap((failure) => failure.blocks.step);
   const all: readonly AnyStep[] = [...blocks.step, ...blocks.undo, ...failureSteps];
   checkUnique(all, problems);
+  if (blocks.verify.some(({ given }) => given.has('action'))) keepLookName(all, problems);
   const names = blocks.step.map(({ labels: [name = ''] }) => name);
   for (const undo of blocks.undo) {
     const { of } = undo.readable;
@@ -100,7 +98,7 @@ export function checkSteps({ blocks }: WorkflowSection, problems: Problems, know
     );
   }
   const { actions } = known;
-  if (actions !== undefined) for (const step of all) checkAction(step, actions, problems);
+  if (actions !== undefined) for (const step of [...all, ...blocks.verify]) checkAction(step, actions, problems);
 }
 
 function checkUnique(all: readonly AnyStep[], problems: Problems): void {
@@ -118,12 +116,23 @@ function checkUnique(all: readonly AnyStep[], problems: Problems): void {
   }
 }
 
+/** What verify asks of hosts stands among an execution's steps under the name `verify`. */
+function keepLookName(all: readonly AnyStep[], problems: Problems): void {
+  for (const step of all)
+    if (step.labels[0] === 'verify')
+      problems.error(step.place, step.path, 'the name verify is taken by the looks of the verify block; write another');
+}
+
 /** Two blocks of one kind and name were already told by the schema. */
 const kindOf = (path: string): string => path.replace(/\[.*/s, '');
 
-function checkAction(step: AnyStep, actions: Readonly<Record<string, KnownAction>>, problems: Problems): void {
+function checkAction(
+  step: AnyStep | Section<typeof verifyBlock>,
+  actions: Readonly<Record<string, KnownAction>>,
+  problems: Problems,
+): void {
   const { action, args } = step.readable;
-  if (action === undefined) return;
+  if (action === undefined || action === null) return;
   const written = step.given.get('args');
   if (!Object.hasOwn(actions, action)) {
     problems.error(

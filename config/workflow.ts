@@ -1,6 +1,5 @@
 /** A workflow file, checked. Structurally equal to `WorkflowDefinition` in workflows/contract.ts, which travels with an execution. */
 import { didYouMean } from './did-you-mean.ts';
-import { formatDuration } from './duration.ts';
 import type { HclValue } from './hcl/decode.ts';
 import type { Known } from './known.ts';
 import type { Place } from './problem.ts';
@@ -14,7 +13,8 @@ import { constraintBlock, constraintsOf } from './workflow-constraints.ts';
 import { inputBlock, inputOf } from './workflow-inputs.ts';
 import { modeAttributes, modeBlocks, overridesOf } from './workflow-mode.ts';
 import { checkReferences } from './workflow-references.ts';
-import { checkSteps, stepBlock, stepOf, undoBlock, verifyBlock } from './workflow-steps.ts';
+import { checkSteps, stepBlock, stepOf, undoBlock } from './workflow-steps.ts';
+import { verifyBlock, verifyOf } from './workflow-verify.ts';
 
 export type Template = { readonly template: readonly (string | { readonly ref: string })[] };
 export type Text = string | Template;
@@ -53,13 +53,7 @@ export type WorkflowConfig = {
     readonly inputs: readonly InputConfig[];
     readonly steps: readonly StepConfig[];
     readonly undo: readonly (StepConfig & { readonly of: string })[];
-    readonly verify: {
-      readonly source: string;
-      readonly query: Text;
-      readonly forMs: number;
-      readonly timeoutMs: number;
-      readonly everyMs: number;
-    } | null;
+    readonly verify: VerifyConfig | null;
     readonly onFailure: { readonly notify: readonly string[]; readonly steps: readonly StepConfig[] } | null;
   };
 };
@@ -83,7 +77,20 @@ export type StepConfig = {
   readonly timeoutMs: number;
   readonly retry: { readonly attempts: number; readonly waitMs: number };
   readonly when: 'always' | 'still_firing';
+  readonly mayFail?: true;
 };
+
+type Terms = { readonly forMs: number; readonly timeoutMs: number; readonly everyMs: number };
+export type VerifyConfig = Terms &
+  (
+    | { readonly source: string; readonly query: Text }
+    | {
+        readonly action: string;
+        readonly args: Readonly<Record<string, ArgValue>>;
+        readonly expect: Readonly<Record<string, Expected>>;
+      }
+  );
+export type Expected = ArgValue | { readonly min?: number | Template; readonly max?: number | Template };
 
 const onFailureBlock = block({
   doc: 'What is done when the remedy failed or did not help.',
@@ -167,30 +174,6 @@ export function workflowOf(
 
 const withOf = (step: StepConfig | null, of: string | undefined): (StepConfig & { readonly of: string }) | null =>
   step === null || of === undefined ? null : { ...step, of };
-
-function verifyOf(
-  section: Section<typeof verifyBlock> | undefined,
-  problems: Problems,
-  known: Known,
-): WorkflowConfig['definition']['verify'] {
-  if (section === undefined) return null;
-  const { source } = section.readable;
-  if (source !== undefined && known.sources !== undefined && !known.sources.includes(source))
-    problems.error(
-      section.given.get('source')?.place ?? section.place,
-      `${section.path}.source`,
-      `there is no source ${source}${didYouMean(source, known.sources)}`,
-    );
-  if (section.values === null) return null;
-  const { query, for: forMs, timeout: timeoutMs, every: everyMs } = section.values;
-  if (forMs > timeoutMs)
-    problems.error(
-      section.given.get('for')?.place ?? section.place,
-      `${section.path}.for`,
-      `is longer than timeout (${formatDuration(timeoutMs)}), so it could never be shown; write a shorter time, or a longer timeout`,
-    );
-  return { source: section.values.source, query, forMs, timeoutMs, everyMs };
-}
 
 /** Names that lie outside the file: notifications, and the TypeScript workflow that runs a file without steps. */
 function checkNames({ place, blocks }: WorkflowSection, name: string, problems: Problems, known: Known): void {

@@ -13,6 +13,7 @@ import type { WorkflowConfig } from '../config/workflow.ts';
 import { ACTION_ARGUMENTS } from '../workflows/action-arguments.ts';
 import type { ApiStatus } from '../workflows/api.ts';
 import type { WorkflowDefinition } from '../workflows/contract.ts';
+import { NO_LOOKS } from '../workflows/look.ts';
 import { TYPESCRIPT_WORKFLOWS } from '../workflows/typescript-workflows.ts';
 import { createRulings, type Ruling } from './gate/ruling.ts';
 
@@ -45,6 +46,7 @@ export type RulesOptions = {
 /** What workflow files may name; also what `fettle validate` checks them against. */
 export const knownToWorkflows = (config: CoordinatorConfig | null): Known => ({
   actions: ACTION_ARGUMENTS,
+  changing: NO_LOOKS,
   typescriptWorkflows: TYPESCRIPT_WORKFLOWS,
   ...(config === null
     ? {}

@@ -76,8 +76,13 @@ export function storyOf(events: readonly HistoryEvent[], underWay: readonly ActP
       if (known?.type === 'act') {
         const record = decode(completed.result) as StepRecord | null;
         if (record !== null) {
+          const call = (known.input as ActInput | null)?.call;
+          if (call?.look === true) {
+            // Of many looks the last one tells.
+            if (steps.at(-1)?.step === record.step) steps.pop();
+            timeline.push(lookLine(record, at));
+          } else timeline.push(...stepLines(record, call?.undo === true, at));
           steps.push(record);
-          timeline.push(...stepLines(record, (known.input as ActInput | null)?.call.undo === true, at));
         }
       }
       if (known?.type === 'verify') timeline.push(verdictLine(decode(completed.result) as VerifyResult | null, at));
@@ -88,6 +93,9 @@ export function storyOf(events: readonly HistoryEvent[], underWay: readonly ActP
     const done = event.workflowExecutionCompletedEventAttributes;
     if (done) {
       result = decode(done.result) as ExecutionResult | null;
+      const proof = input?.plan.definition.verify ?? null;
+      if (result?.verified === true && proof !== null && 'action' in proof)
+        timeline.push(line(at, 'verified', result.message));
       timeline.push(line(at, result?.outcome ?? 'failed', result?.message ?? 'it ended without a result'));
     }
     const broken = brokenEnd(event);
@@ -126,6 +134,14 @@ function doneText({ began, ended, result }: StepRecord): string {
   const took = began === null || ended === null ? '' : ` in ${ended - began} ms`;
   const code = result.status === 'done' && result.output.exitCode !== null ? `, exit ${result.output.exitCode}` : '';
   return `done${took}${code}`;
+}
+
+function lookLine(record: StepRecord, at: number): ApiEvent {
+  const { result, action } = record;
+  const facts = result.status === 'done' ? Object.entries(result.output.facts).slice(0, 6) : [];
+  const said =
+    result.status === 'done' ? facts.map(([name, value]) => `${name}=${value}`).join(' ') || 'done' : result.message;
+  return line(record.ended ?? at, 'looked', `${action}: ${said}`, where(record));
 }
 
 const verdictLine = (verdict: VerifyResult | null, at: number): ApiEvent =>

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Look, MetricSource, Sample } from './metric-source.ts';
 import { MetricSourceError } from './metric-source.ts';
-import { beginVerification, type HealthLook, takeLook, watchUntilHealthy } from './verification.ts';
+import { beginVerification, type HealthLook, takeLook } from '../workflows/verification.ts';
+import { watchUntilHealthy } from './verification.ts';
 
 const terms = { forMs: 10_000, timeoutMs: 60_000, everyMs: 2_000 };
 const healthy: HealthLook = { kind: 'healthy' };

@@ -44,6 +44,30 @@ describe('the paths of an execution', () => {
     );
   });
 
+  it('heals without a step that may fail, and has the host itself prove it, however often it has to look', async () => {
+    const detail = await paths.run({ workflow: 'asks-host', target: { node: 'web-1' }, args: { mark: 'asks' } });
+    assert.equal(detail.outcome, 'healed', detail.message ?? '');
+    assert.equal(detail.verified, true);
+    assert.deepEqual(
+      detail.steps.map(({ step, result }) => [step, result.status]),
+      [
+        ['notes', 'failed'],
+        ['fix', 'done'],
+        ['verify', 'done'],
+      ],
+    );
+    const events = detail.timeline.map(({ event }) => event);
+    assert.equal(events.filter((event) => event === 'looked').length, (await paths.marks('asks-looks')).length);
+    assert.deepEqual(events.slice(-2), ['verified', 'healed']);
+  });
+
+  it('calls a remedy ineffective whose host answers other than expected, and undoes it', async () => {
+    const detail = await paths.run({ workflow: 'host-disagrees', target: { node: 'web-1' }, args: { mark: 'no' } });
+    assert.equal(detail.outcome, 'ineffective', detail.message ?? '');
+    assert.match(detail.message ?? '', /agent_version is ".+", not "of another world"/);
+    assert.deepEqual(await paths.marks('no-undone'), ['done']);
+  });
+
   it('retries a failing step as often as it says, undoes what was done, runs the failure steps', async () => {
     const detail = await paths.run({ workflow: 'failing', target: { node: 'web-1' }, args: { mark: 'failing' } });
     assert.equal(detail.outcome, 'failed');

@@ -17,6 +17,8 @@ export type StepCall = {
   readonly undo: boolean;
   /** Permitted only while the fault is still seen. */
   readonly stillFiring: boolean;
+  /** One of the looks of the plan's `verify`. */
+  readonly look?: true;
 };
 
 export type ActInput = ExecutionRef & {
@@ -42,7 +44,7 @@ export type NotifyInput = ExecutionRef & {
 export type ActActivities = {
   /** Permit, grant, action, receipt: ends only with proof, or says that there is none. */
   readonly act: (input: ActInput) => Promise<StepRecord>;
-  /** Watches the plan's `verify` until it held long enough or its time is over. */
+  /** Watches the query of the plan's `verify` until it held long enough or its time is over. */
   readonly verify: (input: VerifyInput) => Promise<VerifyResult>;
 };
 /** Run within the execution's own workflow task. */

@@ -295,7 +295,7 @@ export type ApiExecutionDetail = ApiExecution & {
 /** One line of an execution's story; also the `data` of each server-sent event of `/v1/executions/{id}/events`. */
 export type ApiEvent = {
   at: string;
-  /** `admitted started permitted began ended verifying verified healed ...`; stable words, see docs. */
+  /** `admitted started permitted began ended verifying looked verified healed ...`; stable words, see docs. */
   event: string;
   message: string;
   step?: string | undefined;

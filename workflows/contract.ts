@@ -104,6 +104,8 @@ export type StepDefinition = {
   readonly retry: { readonly attempts: number; readonly waitMs: number };
   /** `still_firing`: skipped when the fault is no longer seen as the step's turn comes. */
   readonly when: 'always' | 'still_firing';
+  /** The remedy goes on without it when it failed or was refused; absent = no. */
+  readonly mayFail?: true;
 };
 
 export type UndoDefinition = StepDefinition & {
@@ -111,15 +113,24 @@ export type UndoDefinition = StepDefinition & {
   readonly of: string;
 };
 
-export type VerifyDefinition = {
+/** What must hold, without a break for `forMs`, within `timeoutMs`; looked at every `everyMs`. */
+export type VerifyDefinition = MetricProof | ActionProof;
+type ProofTerms = { readonly forMs: number; readonly timeoutMs: number; readonly everyMs: number };
+export type MetricProof = ProofTerms & {
   /** A source block's address, e.g. `prometheus.main`. */
   readonly source: string;
-  /** PromQL that must give at least one sample, continuously for `forMs`, within `timeoutMs`. */
+  /** PromQL that must give at least one sample. */
   readonly query: Text;
-  readonly forMs: number;
-  readonly timeoutMs: number;
-  readonly everyMs: number;
 };
+/** Asks the host itself: the action must be done, and the facts of its receipt must be as expected. */
+export type ActionProof = ProofTerms & {
+  readonly action: string;
+  readonly args: Readonly<Record<string, ArgValue>>;
+  readonly expect: Readonly<Record<string, Expected>>;
+};
+/** The fact itself, a list of what it may be, or bounds of a number. */
+export type Expected = ArgValue | Bounds;
+export type Bounds = { readonly min?: number | Template; readonly max?: number | Template };
 
 export type WorkflowDefinition = {
   readonly name: string;

@@ -13,10 +13,18 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import type { ActActivities, ControlActivities, ExecutionRef, ReleaseActivities, StepCall } from './activities.ts';
+import type {
+  ActActivities,
+  ControlActivities,
+  ExecutionRef,
+  ReleaseActivities,
+  StepCall,
+  VerifyResult,
+} from './activities.ts';
 import {
   ACTIONS,
   QUEUES,
+  type ActionProof,
   type ArgValue,
   type ExecutionInput,
   type ExecutionResult,
@@ -25,6 +33,8 @@ import {
   type StepDefinition,
   type StepRecord,
 } from './contract.ts';
+import { lookCall } from './look.ts';
+import { proveByLooking } from './proof.ts';
 
 /** Added to `startBy` before the fence closes: how far the server's clock may be from the gate's. */
 const FENCE_MARGIN_MS = 5_000;
@@ -71,6 +81,8 @@ export type StepOptions = {
   readonly timeoutMs?: number;
   readonly retry?: { readonly attempts: number; readonly waitMs: number };
   readonly when?: 'always' | 'still_firing';
+  /** The remedy goes on when it failed or was refused. What may still act ends the remedy all the same. */
+  readonly mayFail?: boolean;
   /** Run, last first, when the remedy does not help. */
   readonly undo?: Omit<StepOptions, 'undo'>;
 };
@@ -78,7 +90,7 @@ export type StepOptions = {
 /** What a TypeScript workflow works with. */
 export type Remedy = {
   readonly input: ExecutionInput;
-  /** Runs one step to its end. @throws RemedyEnded when it did not succeed. */
+  /** Runs one step to its end. @throws RemedyEnded when it did not succeed, unless it may fail. */
   readonly step: (options: StepOptions) => Promise<StepRecord>;
 };
 
@@ -87,13 +99,15 @@ type Run = {
   readonly records: StepRecord[];
   /** Undo steps of what began, in order. */
   readonly undo: StepDefinition[];
+  /** The last of the looks that proof by an action took. */
+  lastLook: StepRecord | null;
 };
 
 export async function runExecution(
   input: ExecutionInput,
   body: (remedy: Remedy) => Promise<void>,
 ): Promise<ExecutionResult> {
-  const run: Run = { input, records: [], undo: [] };
+  const run: Run = { input, records: [], undo: [], lastLook: null };
   const ended = await endOf(run, body);
   return CancellationScope.nonCancellable(() => conclude(run, ended));
 }
@@ -107,7 +121,7 @@ async function endOf(run: Run, body: (remedy: Remedy) => Promise<void>): Promise
     return { outcome: 'expired', message: `started ${late} ms too late; nothing was done`, verified: false };
   try {
     await body({ input, step: (options) => runStep(run, options) });
-    return await verdict(input);
+    return await verdict(run);
   } catch (error) {
     if (isCancellation(error)) return { outcome: 'cancelled', message: 'cancelled on request', verified: false };
     if (error instanceof RemedyEnded) return { outcome: error.outcome, message: error.message, verified: false };
@@ -116,13 +130,28 @@ async function endOf(run: Run, body: (remedy: Remedy) => Promise<void>): Promise
   }
 }
 
-async function verdict(input: ExecutionInput): Promise<Ended> {
+async function verdict(run: Run): Promise<Ended> {
+  const { input } = run;
   if (input.dryRun) return { outcome: 'dry_run', message: 'nothing was changed', verified: false };
   const { verify } = input.plan.definition;
   if (verify === null)
     return { outcome: 'healed', message: 'all steps succeeded; no verify block to prove it', verified: false };
-  const result = await actsFor(verify.timeoutMs + 30_000).verify(refOf(input));
+  const result =
+    'action' in verify
+      ? await lookForProof(run, verify)
+      : await actsFor(verify.timeoutMs + 30_000).verify(refOf(input));
   return { outcome: result.healthy ? 'healed' : 'ineffective', message: result.message, verified: result.healthy };
+}
+
+async function lookForProof(run: Run, proof: ActionProof): Promise<VerifyResult> {
+  const call = lookCall(proof);
+  const { healthy, message } = await proveByLooking(run.input.plan, proof, async (attempt, supersedes) => {
+    const replaces = supersedes === undefined ? {} : { supersedes };
+    const record = await actsFor(call.timeoutMs).act({ ...refOf(run.input), call, attempt, asking: 1, ...replaces });
+    run.lastLook = record;
+    return record;
+  });
+  return { healthy, message };
 }
 
 const UNDONE: ReadonlySet<Outcome> = new Set(['failed', 'ineffective', 'cancelled', 'refused_by_agent', 'expired']);
@@ -132,7 +161,7 @@ const ESCALATED: ReadonlySet<Outcome> = new Set(['failed', 'ineffective', 'refus
 async function conclude(run: Run, ended: Ended): Promise<ExecutionResult> {
   const { input } = run;
   // Undoing while something may still act would race with it: then a person decides.
-  const doubtful = isDoubtful(run.records);
+  const doubtful = isDoubtful(run);
   if (UNDONE.has(ended.outcome) && !doubtful) {
     for (const step of run.undo.toReversed()) await tryStep(run, step, true);
   }
@@ -148,11 +177,13 @@ async function conclude(run: Run, ended: Ended): Promise<ExecutionResult> {
   if (onFailure !== null && ESCALATED.has(ended.outcome) && onFailure.notify.length > 0 && !input.dryRun) {
     await notify({ ...refOf(input), to: onFailure.notify, outcome: ended.outcome, message });
   }
-  return { outcome: ended.outcome, message, verified: ended.verified, steps: run.records };
+  const steps = run.lastLook === null ? run.records : [...run.records, run.lastLook];
+  return { outcome: ended.outcome, message, verified: ended.verified, steps };
 }
 
 /** Something may still act: proof about a later attempt of a step covers its earlier ones. */
-const isDoubtful = (records: readonly StepRecord[]): boolean =>
+const isDoubtful = ({ records, lastLook }: Run): boolean =>
+  (lastLook?.result.status === 'unsettled' && ACTIONS[lastLook.action]?.changing !== false) ||
   records.some(
     (record, index) =>
       record.result.status === 'unsettled' &&
@@ -174,6 +205,10 @@ async function runStep(run: Run, options: StepOptions): Promise<StepRecord> {
   const before = run.records.length;
   try {
     return await attempts(run, step, false);
+  } catch (error) {
+    const last = run.records.at(-1);
+    if (options.mayFail === true && error instanceof RemedyEnded && last !== undefined && hasFailed(last)) return last;
+    throw error;
   } finally {
     const began = run.records
       .slice(before)
@@ -181,6 +216,12 @@ async function runStep(run: Run, options: StepOptions): Promise<StepRecord> {
     if (began && options.undo !== undefined) run.undo.push(stepOf(options.undo));
   }
 }
+
+/** It is over and did not do what it should; not: it was stopped, came too late, or may still act. */
+const hasFailed = ({ result }: StepRecord): boolean =>
+  (result.status === 'failed' && result.code !== 'cancelled') ||
+  result.status === 'unknown' ||
+  (result.status === 'refused' && !NEVER_BEGAN.has(result.code));
 
 const stepOf = (options: Omit<StepOptions, 'undo'>): StepDefinition => ({
   name: options.name,

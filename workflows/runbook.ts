@@ -12,11 +12,12 @@ export function runbook(input: ExecutionInput): Promise<ExecutionResult> {
   });
 }
 
-const options = ({ name, action, args, timeoutMs, retry, when }: StepDefinition): StepOptions => ({
+const options = ({ name, action, args, timeoutMs, retry, when, mayFail }: StepDefinition): StepOptions => ({
   name,
   action,
   args,
   timeoutMs,
   retry,
   when,
+  ...(mayFail === undefined ? {} : { mayFail }),
 });

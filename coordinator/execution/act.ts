@@ -16,6 +16,7 @@ import {
   type StepResult,
   type WorkflowDefinition,
 } from '../../workflows/contract.ts';
+import { lookCall } from '../../workflows/look.ts';
 import type { Answer, Result, TargetRef } from '../../workflows/gate/operations.ts';
 import { targetRef } from '../../workflows/gate/target-ref.ts';
 import { digestOf, shortDigestOf } from '../digest.ts';
@@ -24,7 +25,7 @@ import type { GateClient } from '../gate/gate-client.ts';
 import type { ActProgress } from '../timeline.ts';
 import { claimNode } from './claim.ts';
 import { CALL_GRACE_MS, runAction, type Courier } from './courier.ts';
-import { fillArgs, FillError } from './fill.ts';
+import { fillArgs, FillError } from '../../workflows/fill.ts';
 import { settle } from './settle.ts';
 
 const HEARTBEAT_MS = 1_000;
@@ -136,7 +137,9 @@ function checkedArguments(input: ActInput): Record<string, ArgValue> {
     throw ApplicationFailure.nonRetryable('the plan is not the one that was admitted');
   const { definition } = plan;
   if (definition.steps.length > 0) {
-    const declared = [...definition.steps, ...definition.undo, ...(definition.onFailure?.steps ?? [])];
+    const { steps, undo, onFailure, verify } = definition;
+    const looks = verify !== null && 'action' in verify ? [lookCall(verify)] : [];
+    const declared = [...steps, ...undo, ...(onFailure?.steps ?? []), ...looks];
     const wanted = declared.find((step) => step.name === call.name);
     const same = wanted !== undefined && digestOf(essence(wanted)) === digestOf(essence(call));
     if (!same) throw ApplicationFailure.nonRetryable(`step "${call.name}" is not the plan's`);

@@ -2,20 +2,22 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { MetricSource } from '../../sources/metric-source.ts';
 import { fillQuery, QueryTemplateError } from '../../sources/promql.ts';
-import { watchUntilHealthy, type HealthLook } from '../../sources/verification.ts';
+import { watchUntilHealthy } from '../../sources/verification.ts';
 import type { VerifyInput, VerifyResult } from '../../workflows/activities.ts';
-import { FillError, referenceOf } from './fill.ts';
+import type { Text } from '../../workflows/contract.ts';
+import { FillError, referenceOf } from '../../workflows/fill.ts';
+import type { HealthLook } from '../../workflows/verification.ts';
 
 export const createVerify =
   (sourceOf: (address: string) => MetricSource | null) =>
   async (input: VerifyInput): Promise<VerifyResult> => {
     const context = Context.current();
     const { verify } = input.plan.definition;
-    if (verify === null) throw ApplicationFailure.nonRetryable('the plan has nothing to verify');
+    if (verify === null || 'action' in verify) throw ApplicationFailure.nonRetryable('the plan has no query to verify');
     const source = sourceOf(verify.source);
     if (source === null)
       return { healthy: false, message: `cannot verify: this coordinator has no source "${verify.source}"` };
-    const query = filledQuery(input);
+    const query = filledQuery(verify.query, input);
     const beat = setInterval(() => context.heartbeat({ phase: 'verifying' }), 2_000);
     context.heartbeat({ phase: 'verifying' });
     try {
@@ -39,10 +41,9 @@ export const createVerify =
     }
   };
 
-function filledQuery(input: VerifyInput): string {
-  const { verify } = input.plan.definition;
+function filledQuery(query: Text, input: VerifyInput): string {
   try {
-    return fillQuery(verify?.query ?? '', (ref) => referenceOf(input.plan, ref));
+    return fillQuery(query, (ref) => referenceOf(input.plan, ref));
   } catch (error) {
     if (error instanceof QueryTemplateError || error instanceof FillError) {
       throw ApplicationFailure.nonRetryable(`verify: ${error.message}`);

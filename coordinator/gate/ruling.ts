@@ -88,10 +88,11 @@ export function covers(limit: Pick<FleetLimit, 'workflows' | 'actions'>, definit
   return definition.steps.length === 0 || stepsOf(definition).some(({ action }) => limit.actions.includes(action));
 }
 
-const stepsOf = (definition: WorkflowDefinition): readonly StepDefinition[] => [
-  ...definition.steps,
-  ...definition.undo,
-  ...(definition.onFailure?.steps ?? []),
+const stepsOf = ({ steps, undo, onFailure, verify }: WorkflowDefinition): readonly Pick<StepDefinition, 'action'>[] => [
+  ...steps,
+  ...undo,
+  ...(onFailure?.steps ?? []),
+  ...(verify !== null && 'action' in verify ? [verify] : []),
 ];
 
 const limitRef = ({ kind, value, periodMs, scope, percent }: Constraint): LimitRef => ({

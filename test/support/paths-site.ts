@@ -99,6 +99,27 @@ step "stop" {
   args    = { unit = "ssh.service" }
   timeout = "5s"
 }`,
+  'asks-host': `${input}${step('notes', 'fail', 'may_fail = true')}${step('fix', 'mark')}
+verify {
+  action  = "exec"
+  args    = { command = "second-time", mark = "\${input.mark}-looks" }
+  every   = "200ms"
+  for     = "300ms"
+  timeout = "20s"
+}`,
+  'host-disagrees': `${input}${step('fix', 'mark')}
+undo "unfix" {
+  of      = "fix"
+  action  = "exec"
+  args    = { command = "mark", mark = "\${input.mark}-undone" }
+  timeout = "20s"
+}
+verify {
+  action  = "ping"
+  expect  = { agent_version = "of another world" }
+  every   = "500ms"
+  timeout = "1s"
+}`,
   anywhere: `task_queue_target = "general"\n${input}${step('do', 'mark')}`,
   'on-type': `task_queue_target = "node_type"\n${input}${step('do', 'mark')}`,
   'restart-if-down': `
@@ -115,6 +136,7 @@ const actions = (dir: string): string => {
   return [
     command('mark', 'echo done >> "$1"'),
     command('fail', 'echo failed >> "$1"; echo cannot >&2; exit 3'),
+    command('second-time', 'echo look >> "$1"; test $(wc -l < "$1") -ge 2'),
     command('slow', 'echo begun >> "$1"; sleep 4; echo ended >> "$1"'),
   ].join('\n');
 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { bareWorkflow } from '../../test/support/bare-workflow.ts';
-import type { ArgValue, Plan, Template } from '../../workflows/contract.ts';
+import { bareWorkflow } from '../test/support/bare-workflow.ts';
+import type { ArgValue, Plan, Template } from './contract.ts';
 import { fillArg, FillError, referenceOf } from './fill.ts';
 
 const plan: Plan = {

@@ -1,5 +1,5 @@
 /** Fills `${...}` references of a plan's texts from its arguments and target. `secret.*` stays: only the host knows secrets. */
-import type { Args, ArgResolved, ArgValue, Plan, Scalar, Target, Template } from '../../workflows/contract.ts';
+import type { Args, ArgResolved, ArgValue, Plan, Scalar, Target, Template } from './contract.ts';
 
 export class FillError extends Error {
   override readonly name = 'FillError';

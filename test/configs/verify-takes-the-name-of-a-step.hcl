@@ -1,0 +1,7 @@
+# error: 2:1 the name verify is taken by the looks
+step "verify" {
+  action = "ping"
+}
+verify {
+  action = "ping"
+}
