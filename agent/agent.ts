@@ -75,6 +75,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     owner,
     log,
     worksOn: (begun) => worksOn(begun, host),
+    afterBoot: async (begun) => ALL_ACTIONS.get(begun.action)?.afterBoot?.(begun, host),
   });
   const metrics = createAgentMetrics(deps.metrics);
   const slots = createActionSlots(config.maxActions, (used) => metrics.running.set(used));

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SettlementClaims } from '../workflows/contract.ts';
 import { attemptKey, type Entry, type Ledger } from './ledger.ts';
-import type { Attempt, Begun, Ended, Refused } from './ledger-records.ts';
+import type { Attempt, Begun, Ended, EndResult, Refused } from './ledger-records.ts';
 import { endStragglers, KILL_GRACE_MS } from './process-group.ts';
 import { isRunning, type ProcessMark, survivors } from './procfs.ts';
 
@@ -47,6 +47,8 @@ export type AttemptsSetting = {
   readonly log: Logger;
   /** Whether something of an action is at work outside its processes. */
   readonly worksOn: (begun: Begun) => Promise<boolean>;
+  /** How an action ended that began under another boot id: null while it is not over, undefined when nothing can tell. */
+  readonly afterBoot?: (begun: Begun) => Promise<EndResult | null | undefined>;
 };
 
 const WATCH_MS = 500;
@@ -71,10 +73,10 @@ export function createAttempts(setting: AttemptsSetting): Attempts {
     if (entry.kind === 'refused') return { state: 'refused', record: entry.record };
     const begun = entry.record;
     if (entry.ended !== null) return { state: 'ended', begun, ended: entry.ended };
-    if (before || running.has(attemptKey(attempt)) || (await worksOn(setting, entry)))
-      return { state: 'running', begun };
+    const found = before || running.has(attemptKey(attempt)) ? null : await foundEnd(setting, entry);
+    if (found === null) return { state: 'running', begun };
     // It may have ended, and said so, between the reading and the look.
-    return { state: 'ended', begun, ended: await ledger.end(attempt, lost(begun)) };
+    return { state: 'ended', begun, ended: await ledger.end(attempt, found) };
   };
 
   const watch = async (
@@ -85,12 +87,14 @@ export function createAttempts(setting: AttemptsSetting): Attempts {
     const begun = entry.record;
     const limit = Math.max(0, begun.deadline - begun.at);
     const deadline = performance.now() + Math.min(limit, Math.max(0, begun.deadline - Date.now()));
-    while (!stopping.signal.aborted && (await worksOn(setting, entry))) {
-      if (ended.aborted || performance.now() >= deadline) await endStragglers(attemptKey(attempt), entry.process);
+    let found = await foundEnd(setting, entry);
+    for (; found === null && !stopping.signal.aborted; found = await foundEnd(setting, entry)) {
+      const late = ended.aborted || performance.now() >= deadline;
+      if (late && begun.bootId === bootId) await endStragglers(attemptKey(attempt), entry.process);
       await sleep(WATCH_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
-    if (stopping.signal.aborted) return;
-    const { result } = await ledger.end(attempt, lost(begun));
+    if (found === null || stopping.signal.aborted) return;
+    const { result } = await ledger.end(attempt, found);
     log.warn(
       { ...attempt, action: begun.action, result: result.status },
       'an action left by an earlier run of the agent has ended',
@@ -110,10 +114,13 @@ export function createAttempts(setting: AttemptsSetting): Attempts {
       }
       const entry = await ledger.read(attempt);
       if (entry?.kind !== 'begun' || entry.ended !== null) return;
-      await endStragglers(attemptKey(attempt), entry.process);
-      for (let waited = 0; waited < 2 * KILL_GRACE_MS && (await worksOn(setting, entry)); waited += WATCH_MS)
+      if (entry.record.bootId === bootId) await endStragglers(attemptKey(attempt), entry.process);
+      let found = await foundEnd(setting, entry);
+      for (let waited = 0; waited < 2 * KILL_GRACE_MS && found === null; waited += WATCH_MS) {
         await sleep(WATCH_MS);
-      if (!(await worksOn(setting, entry))) await ledger.end(attempt, lost(entry.record));
+        found = await foundEnd(setting, entry);
+      }
+      if (found !== null) await ledger.end(attempt, found);
     },
     async settle(upTo, until) {
       const states: { attempt: number; state: AttemptState }[] = [];
@@ -176,9 +183,17 @@ const lost = (begun: Begun): Ended => ({
 const ownerRuns = (begun: Begun, owner: ProcessMark): boolean =>
   !(begun.owner.pid === owner.pid && begun.owner.startTime === owner.startTime) && isRunning(begun.owner);
 
+/** How something that no process answers for has ended; null while something of it is at work. */
+async function foundEnd(setting: AttemptsSetting, entry: Extract<Entry, { kind: 'begun' }>): Promise<Ended | null> {
+  const begun = entry.record;
+  if (begun.bootId === setting.bootId) return (await worksOn(setting, entry)) ? null : lost(begun);
+  const result = await setting.afterBoot?.(begun);
+  if (result === undefined) return lost(begun);
+  return result === null ? null : { result, from: begun.at, to: Date.now() };
+}
+
 async function worksOn(setting: AttemptsSetting, entry: Extract<Entry, { kind: 'begun' }>): Promise<boolean> {
   const begun = entry.record;
-  if (begun.bootId !== setting.bootId) return false;
   if (ownerRuns(begun, setting.owner)) return true;
   if (survivors(attemptKey(begun.attempt), entry.process).length > 0) return true;
   // Not being able to tell is no proof that it has ended.

@@ -168,7 +168,7 @@ async function carryOut(setting: PerformerSetting, job: Job, abort: (reason: str
     const { action, prepared, secrets } = await judge(setting, job);
     release = await enter(setting, job, action);
     await prepared.admit?.();
-    attempts.register(attempt, { own: true, abort, done: recorded.promise });
+    attempts.register(attempt, { own: action.afterBoot === undefined, abort, done: recorded.promise });
     const begun = beginning(setting, job);
     if (!(await ledger.take(attempt, begun))) {
       recorded.resolve();

@@ -1,6 +1,7 @@
 import type { CommandDefinition } from '../../config/commands.ts';
 import type { ActionOutput, ActionResult, Args } from '../../workflows/contract.ts';
 import type { HostFacts } from '../host-facts.ts';
+import type { Begun } from '../ledger-records.ts';
 import type { ProcessEnd } from '../process-group.ts';
 
 /** One thing an agent can do to its host. */
@@ -8,6 +9,12 @@ export type Action = {
   readonly name: string;
   /** Counts against `max_actions`. */
   readonly capped: boolean;
+  /**
+   * For an action whose effect outlives its process (PROTOCOL 5.7): how it ended, when it began under another boot id than the host's
+   * present one; null while that is not over. Without this, such an end is unknown. Its `run` may stay without an answer until the
+   * host goes down, and the agent does not wait for it when it stops. Never rejects.
+   */
+  readonly afterBoot?: (begun: Begun, host: ActionHost) => Promise<ActionEnd | null>;
   /** Everything that can be wrong with the arguments shows here, before anything is begun. @throws RefusalError `args_invalid` */
   readonly prepare: (args: Args, host: ActionHost) => PreparedAction;
 };
