@@ -66,7 +66,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     ...deps.programs,
   };
   const verifier = await createOrderVerifier(config.issuer, await Promise.all(config.grantKeys.map(readGrantKey)));
-  const allow = createAllowList(config.allow);
+  const allow = createAllowList(config.allow, config.never);
   const ledger = await openLedger(config.stateDir);
   const owner = ownProcess();
   const attempts = createAttempts({

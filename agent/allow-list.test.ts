@@ -1,17 +1,27 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { AllowRule } from '../config/agent-rules.ts';
 import type { Args } from '../workflows/contract.ts';
 import { createAllowList } from './allow-list.ts';
 import { RefusalError } from './refusal.ts';
 
 const place = { file: '/etc/fettle/agent.hcl', line: 7, column: 3 };
+const allowRule = (action: string, args: AllowRule['args'] = {}): AllowRule => ({
+  place,
+  action,
+  args,
+  perHour: null,
+  concurrent: null,
+});
+const patterns = (args: Record<string, string> = {}): AllowRule['args'] =>
+  Object.fromEntries(Object.entries(args).map(([name, pattern]) => [name, { kind: 'pattern', pattern }]));
 const allows = (
   rules: readonly { action: string; args?: Record<string, string> }[],
   action: string,
   args: Args = {},
 ): boolean => {
   try {
-    createAllowList(rules.map((rule) => ({ place, args: {}, ...rule }))).check(action, args);
+    createAllowList(rules.map((rule) => allowRule(rule.action, patterns(rule.args)))).check(action, args);
     return true;
   } catch (error) {
     assert.ok(error instanceof RefusalError && error.code === 'action_not_allowed');
@@ -69,7 +79,7 @@ describe('the allow blocks of a host', () => {
   });
 
   it('with a broken pattern name the place', () => {
-    const broken = [{ place, action: 'exec', args: { command: '(' } }];
+    const broken = [allowRule('exec', patterns({ command: '(' }))];
     assert.throws(
       () => createAllowList(broken),
       /^Error: \/etc\/fettle\/agent\.hcl:7:3: allow\["exec"\]\.args\.command: .*not a regular expression/,

@@ -69,7 +69,7 @@ async function host({
     },
     ledger,
     attempts,
-    allow: createAllowList([{ place, action: allow, args: {} }]),
+    allow: createAllowList([{ place, action: allow, args: {}, perHour: null, concurrent: null }]),
     slots,
     owner,
     brakeFile: join(home.path, 'stop'),

@@ -1,4 +1,16 @@
-import { didYouMean } from './did-you-mean.ts';
+import { join } from 'node:path';
+import {
+  allowBlock,
+  allowOf,
+  checkNames,
+  cleanBlock,
+  cleanOf,
+  neverBlock,
+  neverOf,
+  type AllowRule,
+  type CleanRule,
+  type NeverRule,
+} from './agent-rules.ts';
 import {
   everyOne,
   identityBlock,
@@ -12,22 +24,23 @@ import {
   type TemporalConfig,
 } from './connections.ts';
 import type { Known } from './known.ts';
-import type { Place } from './problem.ts';
-import { block, many, needed, one, optional, required, withDefault, type ReadOptions, type Section } from './schema.ts';
+import type { Problems } from './problems.ts';
+import {
+  block,
+  many,
+  needed,
+  one,
+  optional,
+  required,
+  several,
+  withDefault,
+  type ReadOptions,
+  type Section,
+} from './schema.ts';
 import type { SpiffeId } from './spiffe-id.ts';
 import { path, spiffeId } from './value-addresses.ts';
-import { listOf, mapOf } from './value-collections.ts';
-import { inputName, name } from './value-names.ts';
-import { integer, regex } from './value-types.ts';
-
-/** `allow "systemd.restart" { args = { unit = "^web\\.service$" } }`: what this host lets a coordinator do at all. */
-export type AllowRule = {
-  readonly place: Place;
-  /** An action's name, or `*`. */
-  readonly action: string;
-  /** Whole-value regular expressions by argument name; an argument not named here is free, one named here must be present. */
-  readonly args: Readonly<Record<string, string>>;
-};
+import { listOf } from './value-collections.ts';
+import { integer } from './value-types.ts';
 
 export type HelperConfig = {
   /** Where systemd listens for it. */
@@ -50,6 +63,10 @@ export type AgentConfig = {
   readonly issuer: string;
   readonly grantKeys: readonly string[];
   readonly allow: readonly AllowRule[];
+  readonly never: readonly NeverRule[];
+  readonly clean: readonly CleanRule[];
+  /** `diagnostics_dir`, default `<state_dir>/diagnostics`: bundles of `diagnostics.collect`. */
+  readonly diagnosticsDir: string;
   /** `max_actions`: actions at once on this host, over all queues; default 4. */
   readonly maxActions: number;
   /** `brake_file`, default /etc/fettle/stop: while it exists nothing new is done. */
@@ -59,25 +76,6 @@ export type AgentConfig = {
   /** `metrics { listen }`; null = no port. */
   readonly metricsListen: HostPort | null;
 };
-
-const allowBlock = block({
-  doc: 'What this host lets a coordinator do at all. Without any, nothing.',
-  labels: [
-    {
-      name: 'action',
-      doc: 'An action, e.g. `"systemd.restart"`, or `"*"`.',
-      type: name('action', /^(?:\*|[a-z][a-z0-9_.-]*)$/, 'the name of an action, or "*"'),
-    },
-  ],
-  attributes: {
-    args: withDefault(
-      mapOf(inputName, regex),
-      'Regular expressions that the whole of an argument must match, by its name. One named here must be present; one not named here is free.',
-      {},
-      '{}',
-    ),
-  },
-});
 
 export const agentFile = block({
   doc: 'The agent: what it may do on its own host, and whose orders it takes. Its node name, type and datacenter come from its certificate.',
@@ -97,6 +95,10 @@ export const agentFile = block({
       '/etc/fettle/stop',
       '"/etc/fettle/stop"',
     ),
+    diagnostics_dir: optional(
+      path,
+      'Folder of the bundles of `diagnostics.collect`. Default: `diagnostics` in `state_dir`.',
+    ),
   },
   blocks: {
     identity: needed(identityBlock),
@@ -113,7 +115,9 @@ export const agentFile = block({
         },
       }),
     ),
-    allow: many(allowBlock),
+    allow: several(allowBlock),
+    never: several(neverBlock),
+    clean: many(cleanBlock),
     helper: one(
       block({
         doc: 'The root helper that does whatever changes the host (`fettle agent-helper`, started by systemd for each order). Without this block the agent does it itself and needs the power for it.',
@@ -150,24 +154,16 @@ export function agentOf(
   const identity = identityOf(blocks.identity[0]);
   const temporal = temporalOf(blocks.temporal[0], problems);
   const coordinator = blocks.coordinator[0]?.values;
-  const allow = everyOne(blocks.allow.map(allowOf));
-  if (known.actions !== undefined)
-    for (const rule of allow ?? [])
-      if (rule.action !== '*' && !Object.hasOwn(known.actions, rule.action))
-        problems.error(
-          rule.place,
-          `allow[${JSON.stringify(rule.action)}]`,
-          `there is no action ${rule.action}${didYouMean(rule.action, Object.keys(known.actions))}`,
-        );
+  const rules = rulesOf(section, problems, known);
   if (blocks.metrics[0]?.values === null || blocks.helper[0]?.values === null) return null;
-  if (section.values === null || identity === null || temporal === null || allow === null || !coordinator) return null;
+  if (section.values === null || identity === null || temporal === null || rules === null || !coordinator) return null;
   const {
     state_dir: stateDir,
     actions_dir: actionsDir,
     secrets_dir: secretsDir,
     max_actions: maxActions,
   } = section.values;
-  const { brake_file: brakeFile } = section.values;
+  const { brake_file: brakeFile, diagnostics_dir: diagnosticsDir } = section.values;
   const orders = { issuer: coordinator.issuer.text, grantKeys: coordinator.grant_keys };
   const metricsListen = metricsOf(blocks.metrics[0]);
   const helper = helperOf(blocks.helper[0]?.values ?? null);
@@ -178,7 +174,8 @@ export function agentOf(
     actionsDir,
     secretsDir,
     ...orders,
-    allow,
+    ...rules,
+    diagnosticsDir: diagnosticsDir ?? join(stateDir, 'diagnostics'),
     maxActions,
     brakeFile,
     helper,
@@ -192,6 +189,13 @@ const helperOf = (values: HelperValues | null): HelperConfig | null =>
     ? null
     : { socket: values.socket, stateDir: values.state_dir, spiffeId: values.spiffe_id?.text ?? null };
 
-function allowOf({ place, labels: [action = ''], values }: Section<typeof allowBlock>): AllowRule | null {
-  return values === null ? null : { place, action, args: values.args };
+type Rules = Pick<AgentConfig, 'allow' | 'never' | 'clean'>;
+
+function rulesOf({ blocks }: Section<typeof agentFile>, problems: Problems, known: Known): Rules | null {
+  const allow = everyOne(blocks.allow.map(allowOf));
+  const never = everyOne(blocks.never.map(neverOf));
+  const clean = everyOne(blocks.clean.map((rule) => cleanOf(rule, problems)));
+  for (const rule of allow ?? []) checkNames('allow', rule, known, problems);
+  for (const rule of never ?? []) checkNames('never', rule, known, problems);
+  return allow === null || never === null || clean === null ? null : { allow, never, clean };
 }

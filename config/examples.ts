@@ -110,7 +110,17 @@ allow "systemd.restart" {
   args = { unit = "(web|worker-[0-9]+)\\\\.service" }
 }
 allow "exec" {
-  args = { command = "clear-cache" }
+  args     = { command = { one_of = ["clear-cache", "rotate-logs"] } }
+  per_hour = 6
+}
+never "*" {
+  args = { unit = { units = ["ssh.service", "ssh.socket"] } }
+}
+
+clean "uploads" {
+  directory  = "/srv/web/uploads/tmp"
+  pattern    = ".*\\\\.part"
+  older_than = "1d"
 }
 
 metrics {

@@ -7,6 +7,8 @@ import type { WorkflowConfig } from './workflow.ts';
 export type Known = {
   /** Actions and their arguments, e.g. `ACTION_ARGUMENTS` of workflows/; `others` not null = further arguments are legal. */
   readonly actions?: Readonly<Record<string, KnownAction>> | undefined;
+  /** Those of them that hosts keep a ledger of. */
+  readonly recorded?: readonly string[] | undefined;
   /** Those of them that change a host: nothing to look with. */
   readonly changing?: readonly string[] | undefined;
   /** Names of the TypeScript workflows. */

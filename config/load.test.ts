@@ -118,7 +118,7 @@ test('an agent, a trigger daemon, an inventory, commands and a client profile lo
       actions: {
         ping: { named: {}, others: null },
         exec: { named: {}, others: '' },
-        'systemd.restart': { named: {}, others: null },
+        'systemd.restart': { named: { unit: { required: true } }, others: null },
       },
     }),
   );
@@ -126,7 +126,15 @@ test('an agent, a trigger daemon, an inventory, commands and a client profile lo
     [agent.maxActions, agent.brakeFile, agent.metricsListen],
     [4, '/etc/fettle/stop', { host: '127.0.0.1', port: 9464 }],
   );
-  assert.deepEqual({ ...agent.allow[1]?.args }, { unit: '(web|worker-[0-9]+)\\.service' });
+  assert.deepEqual(
+    { ...agent.allow[1]?.args },
+    {
+      unit: { kind: 'pattern', pattern: '(web|worker-[0-9]+)\\.service' },
+    },
+  );
+  assert.deepEqual([agent.allow[2]?.perHour, agent.allow[2]?.concurrent, agent.helper], [6, null, null]);
+  assert.deepEqual(agent.clean[0]?.olderThanMs, 86_400_000);
+  assert.deepEqual({ ...agent.never[0]?.args }, { unit: { kind: 'units', units: ['ssh.service', 'ssh.socket'] } });
   const daemon = load.configOf(await load.loadTriggerDaemon([join(folder, 'daemon.hcl')]));
   assert.deepEqual(daemon.sources[0]?.auth, {
     kind: 'basic',

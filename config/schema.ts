@@ -31,6 +31,8 @@ export type Label = { readonly name: string; readonly doc: string; readonly type
 export type BlockUse<B extends Block = Block> = {
   readonly block: B;
   readonly many: boolean;
+  /** Also with the same labels: each stands for itself. */
+  readonly alike?: true;
   readonly required: boolean;
 };
 // Attributes are invariant in their type, so a schema of any attributes needs `any`'s one honest use.
@@ -67,6 +69,12 @@ export const withDefault = <T>(type: ValueType<T>, doc: string, fallback: T, sho
 export const one = <B extends Block>(block: B): BlockUse<B> => ({ block, many: false, required: false });
 export const needed = <B extends Block>(block: B): BlockUse<B> => ({ block, many: false, required: true });
 export const many = <B extends Block>(block: B): BlockUse<B> => ({ block, many: true, required: false });
+export const several = <B extends Block>(block: B): BlockUse<B> => ({
+  block,
+  many: true,
+  alike: true,
+  required: false,
+});
 
 /** Typed as written; a missing part is an empty record. */
 export const block = <
@@ -211,7 +219,7 @@ function readBlocks(
     }
     const path = pathOf(at.path, written.type) + blockKey(written, use, list.length);
     const earlier = firstOf(first, written);
-    if (earlier !== null && (!use.many || written.labels.length > 0)) {
+    if (earlier !== null && use.alike !== true && (!use.many || written.labels.length > 0)) {
       problems.error(
         written.place,
         path,

@@ -27,6 +27,8 @@ import {
 import { makeTestPki, type TestPki, type TestSvid } from './ca.ts';
 import { temporaryDirectory } from './processes.ts';
 
+const AT = { file: 'agent.hcl', line: 1, column: 1 };
+
 export const AGENTS_NAMESPACE = 'fettle-agents';
 export const WEB_1: NodePlace = { datacenter: 'dc1', nodeType: 'web', node: 'web-1' };
 
@@ -98,10 +100,13 @@ export async function makeAgentBench(): Promise<AgentBench> {
         secretsDir: null,
         issuer,
         grantKeys: [pki.grantKeys.publicKey],
-        allow: [{ place: { file: 'agent.hcl', line: 1, column: 1 }, action: '*', args: {} }],
+        allow: [{ place: AT, action: '*', args: {}, perHour: null, concurrent: null }],
+        never: [],
+        clean: [],
+        helper: null,
+        diagnosticsDir: join(stateDir, 'diagnostics'),
         maxActions: 4,
         brakeFile: join(home.path, 'stop'),
-        helper: null,
         metricsListen: null,
         ...more,
       };
