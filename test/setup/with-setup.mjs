@@ -1,6 +1,6 @@
 /**
- * `node test/setup/with-setup.mjs SCRIPT ARGS...`: does what set-up has left to do, then runs SCRIPT with the checkout's Node 24,
- * with its tools first on the PATH. Standard output, signals and the exit code are the script's.
+ * `node test/setup/with-setup.mjs [--hosts] SCRIPT ARGS...`: does what set-up has left to do (`--hosts`: also what boots hosts),
+ * then runs SCRIPT with the checkout's Node 24, with its tools first on the PATH. Standard output, signals and the exit code are the script's.
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -8,10 +8,11 @@ import path from 'node:path';
 import { NODE_BIN, pathWithTools, ROOT } from './places.mjs';
 import { setUp } from './setup.mjs';
 
-const [script, ...args] = process.argv.slice(2);
-if (!script) throw new Error('usage: with-setup.mjs SCRIPT ARGS...');
+const hosts = process.argv[2] === '--hosts';
+const [script, ...args] = process.argv.slice(hosts ? 3 : 2);
+if (!script) throw new Error('usage: with-setup.mjs [--hosts] SCRIPT ARGS...');
 
-const code = await setUp();
+const code = await setUp(hosts);
 if (code === 0) runScript(path.resolve(ROOT, script), args);
 else process.exitCode = code;
 
