@@ -1,5 +1,9 @@
-/** Finds processes that a test run left behind: those that carry its mark, and those once seen below it that are still alive. */
+/**
+ * Finds processes that a test run left behind: those that carry its mark, and those once seen below it that are still alive. Of
+ * booted hosts whose test was killed it removes what is left.
+ */
 import { readdir, readFile } from 'node:fs/promises';
+import { sweep } from './support/booted-host-leavings.ts';
 import { eventually } from './support/processes.ts';
 
 const MARK = 'FETTLE_TEST_RUN';
@@ -39,6 +43,7 @@ export function watchLeftovers(run: string): Leftovers {
     },
     async end() {
       clearInterval(timer);
+      await sweep();
       try {
         await eventually(async () => (await alive()).length === 0, { timeoutMs: PATIENCE_MS, everyMs: 200 });
         return [];
