@@ -186,7 +186,8 @@ async function settle(
   const answer = await attempts.settle({ execution, step, attempt }, claims.until);
   metrics.ledgerEntries.set(ledger.size());
   log.info({ execution, step, attempt, state: answer.state }, 'settled');
-  return signer.settlement({ nonce: claims.jti, execution, step, boot_id: facts.bootId, at: Date.now(), answer });
+  const { bootId: boot_id, machineId: machine_id } = facts;
+  return signer.settlement({ nonce: claims.jti, execution, step, boot_id, machine_id, at: Date.now(), answer });
 }
 
 /** Settlements and claims have no form for "no": an order that does not check fails for good, a ledger that cannot tell may be asked again. */

@@ -39,6 +39,10 @@ const node = (name: string, alive: boolean, node_type = 'web', datacenter = 'dc1
   last_seen: '2026-11-21T11:59:30Z',
   in_inventory: true,
   labels: { rack: 'r1' },
+  revoked: null,
+  machine: null,
+  other_machine: null,
+  renewed_at: null,
 });
 const admitted = ok({ decision: 'admitted', request_id: 'r', execution: EXECUTION.id }, 201);
 const refused = ok(

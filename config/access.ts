@@ -70,8 +70,8 @@ const workflowRuleBlock = block({
       'SPIFFE ids of callers, as in route rules; `"anonymous"` = no certificate.',
     ),
     verbs: required(
-      listOf(oneOf('run', 'cancel', 'approve', 'pause', 'break_glass'), { min: 1 }),
-      'What they may do. `"approve"`: say yes or no to what others asked for. `"pause"`: also resume, and add windows. `"break_glass"`: approve what they asked for themselves, and in a closed window.',
+      listOf(oneOf('run', 'cancel', 'approve', 'pause', 'break_glass', 'revoke'), { min: 1 }),
+      'What they may do. `"approve"`: say yes or no to what others asked for. `"pause"`: also resume, and add windows. `"break_glass"`: approve what they asked for themselves, and in a closed window. `"revoke"`: shut out a node, let it in again, forget its machine.',
     ),
   },
 });

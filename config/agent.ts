@@ -17,7 +17,7 @@ import {
   identityOf,
   metricsBlock,
   metricsOf,
-  temporalBlock,
+  agentTemporalBlock,
   temporalOf,
   type HostPort,
   type IdentityConfig,
@@ -38,7 +38,8 @@ import {
   type Section,
 } from './schema.ts';
 import type { SpiffeId } from './spiffe-id.ts';
-import { path, spiffeId } from './value-addresses.ts';
+import { type TokenSource, tokenSourceOf } from './token-source.ts';
+import { path, spiffeId, url } from './value-addresses.ts';
 import { listOf } from './value-collections.ts';
 import { integer } from './value-types.ts';
 
@@ -54,6 +55,8 @@ export type HelperConfig = {
 export type AgentConfig = {
   readonly identity: IdentityConfig;
   readonly temporal: TemporalConfig;
+  /** `temporal { token_from = "coordinator" }`: whom to ask for Temporal's credential; null: nobody. */
+  readonly tokens: TokenSource | null;
   readonly stateDir: string;
   /** `actions_dir`: root-owned command definitions for `exec`. */
   readonly actionsDir: string | null;
@@ -102,7 +105,7 @@ export const agentFile = block({
   },
   blocks: {
     identity: needed(identityBlock),
-    temporal: needed(temporalBlock),
+    temporal: needed(agentTemporalBlock),
     coordinator: needed(
       block({
         doc: 'Whose orders are obeyed.',
@@ -111,6 +114,12 @@ export const agentFile = block({
           grant_keys: required(
             listOf(path, { min: 1, max: 8 }),
             'PEM files: Ed25519 public keys (SPKI). Two during a rotation.',
+          ),
+          addresses: withDefault(
+            listOf(url, { max: 16 }),
+            'URLs of all coordinators, for `temporal { token_from = "coordinator" }`; each must prove the id that `issuer` names.',
+            [],
+            '[]',
           ),
         },
       }),
@@ -153,7 +162,10 @@ export function agentOf(
   const { blocks } = section;
   const identity = identityOf(blocks.identity[0]);
   const temporal = temporalOf(blocks.temporal[0], problems);
-  const coordinator = blocks.coordinator[0]?.values;
+  const [orderers] = blocks.coordinator;
+  const coordinator = orderers?.values;
+  const asked = { addresses: coordinator?.addresses ?? [], written: orderers?.given.get('addresses') };
+  const tokens = tokenSourceOf({ temporal: blocks.temporal[0], ...asked }, problems);
   const rules = rulesOf(section, problems, known);
   if (blocks.metrics[0]?.values === null || blocks.helper[0]?.values === null) return null;
   if (section.values === null || identity === null || temporal === null || rules === null || !coordinator) return null;
@@ -170,6 +182,7 @@ export function agentOf(
   return {
     identity,
     temporal,
+    tokens,
     stateDir,
     actionsDir,
     secretsDir,

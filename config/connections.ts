@@ -117,6 +117,18 @@ export const temporalBlock = block({
   },
 });
 
+/** An agent's: it may get its credential from the coordinators. */
+export const agentTemporalBlock = block({
+  ...temporalBlock,
+  attributes: {
+    ...temporalBlock.attributes,
+    token_from: optional(
+      oneOf('coordinator'),
+      'Get the token from the coordinators in exchange for the SVID, and renew it while running; they need `agent_tokens`. Not together with `api_key_file`.',
+    ),
+  },
+});
+
 export function temporalOf(
   section: Section<typeof temporalBlock> | undefined,
   problems: Problems,

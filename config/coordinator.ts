@@ -17,9 +17,10 @@ import {
 import type { Place } from './problem.ts';
 import type { Problems } from './problems.ts';
 import { block, many, needed, one, optional, required, withDefault, type ReadOptions, type Section } from './schema.ts';
-import { path, webhookUrl } from './value-addresses.ts';
+import { hostPort, path, webhookUrl } from './value-addresses.ts';
 import { name, trustDomain, word } from './value-names.ts';
 import { bool, duration, integer, oneOf } from './value-types.ts';
+import { listOf } from './value-collections.ts';
 import { standingBlocks, type Standing } from './standing.ts';
 
 /** One `route_rule` of `server_config`: opens a door, nothing more. */
@@ -35,7 +36,7 @@ export type RouteRule = {
   readonly skipLogMatch: boolean;
 };
 
-export type Verb = 'run' | 'cancel' | 'approve' | 'pause' | 'break_glass';
+export type Verb = 'run' | 'cancel' | 'approve' | 'pause' | 'break_glass' | 'revoke';
 
 /** `workflow_rule "name" { workflows, node_types, uris, verbs }`: who may do what where. `*` = all; uri `anonymous` = no certificate. */
 export type WorkflowRule = {
@@ -77,6 +78,17 @@ export type AuditConfig = {
   readonly required: boolean;
 };
 
+/** `agent_tokens { key = "/etc/fettle/agent-token.key" }`: agents get Temporal credentials from coordinators for their SVIDs. */
+export type AgentTokensConfig = {
+  /** PKCS#8 PEM, ECDSA P-256 or RSA. */
+  readonly key: string;
+  /** PEM, public or private halves: published as well, so that tokens they signed hold until they end. */
+  readonly previousKeys: readonly string[];
+  readonly ttlMs: number;
+  /** Where Temporal reads the keys over plain HTTP; null = nowhere. */
+  readonly jwksListen: HostPort | null;
+};
+
 export type CoordinatorConfig = Standing & {
   /** `name = "c1"`: tells this coordinator from others on logs and Temporal; default the host's name. */
   readonly name: string;
@@ -100,6 +112,8 @@ export type CoordinatorConfig = Standing & {
   readonly notify: readonly NotifyConfig[];
   /** Where every decision and every refused caller is written down; null: in the log only. */
   readonly audit: AuditConfig | null;
+  /** Null: agents get their Temporal credentials elsewhere, or there is no authorizer. */
+  readonly agentTokens: AgentTokensConfig | null;
 };
 
 const notifyBlock = block({
@@ -110,6 +124,32 @@ const notifyBlock = block({
     url: required(webhookUrl, 'Where to post.'),
     bearer_file: optional(path, 'File that holds a bearer token.'),
     timeout: withDefault(duration({ maxMs: 300_000 }), 'Deadline of one post.', 10_000, '"10s"'),
+  },
+});
+
+const agentTokensBlock = block({
+  doc: "Gives agents short-lived Temporal credentials for the agents' namespace in exchange for their SVIDs (`POST /v1/agent-token`). Temporal's JWT authorizer checks them by the keys published here. Every coordinator has the same block.",
+  attributes: {
+    key: required(
+      path,
+      'PEM file: the private key (PKCS#8, ECDSA P-256 or RSA) that signs them; `fettle ca token-key` makes one. Coordinators only: whoever has it can be anybody to Temporal.',
+    ),
+    previous_keys: withDefault(
+      listOf(path, { max: 4 }),
+      'PEM files of further keys to publish, public or private: the one before during a rotation, or the next one.',
+      [],
+      '[]',
+    ),
+    ttl: withDefault(
+      duration({ minMs: 10_000, maxMs: 3_600_000 }),
+      'How long a token is valid: a revoked agent keeps its access no longer. Agents renew in a third of it, every two minutes at the latest.',
+      600_000,
+      '"10m"',
+    ),
+    jwks_listen: optional(
+      hostPort(0),
+      'Serve the public keys at `http://HOST:PORT/v1/jwks`, and nothing else, for a Temporal server that has no client certificate. A loopback address, unless the network between is trusted.',
+    ),
   },
 });
 
@@ -167,6 +207,7 @@ export const coordinatorFile = block({
         },
       }),
     ),
+    agent_tokens: one(agentTokensBlock),
     agents: one(
       block({
         doc: 'Which agents are ours.',
@@ -177,6 +218,29 @@ export const coordinatorFile = block({
     ),
   },
 });
+
+function agentTokensOf(
+  section: Section<typeof agentTokensBlock> | undefined,
+  identity: IdentityConfig | null,
+  problems: Problems,
+): AgentTokensConfig | null {
+  if (section === undefined || section.values === null) return null;
+  const { key, previous_keys: previousKeys, ttl: ttlMs, jwks_listen: jwksListen } = section.values;
+  const listen = section.given.get('jwks_listen');
+  if (listen !== undefined && jwksListen !== null && !LOOPBACK.test(jwksListen.host))
+    problems.warn(
+      listen.place,
+      `${section.path}.jwks_listen`,
+      'serves the keys over plain HTTP: whoever can change that traffic can make Temporal trust other keys; write a loopback address, or give Temporal the file that fettle ca token-key wrote',
+    );
+  if (identity === null)
+    problems.warn(
+      section.place,
+      section.path,
+      'is of no use without an identity block and enable_tls = true: tokens are given for SVIDs only',
+    );
+  return { key, previousKeys, ttlMs, jwksListen };
+}
 
 const LOOPBACK = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|::1)$/;
 
@@ -203,7 +267,7 @@ export function coordinatorOf(
   const enableTls = server?.values?.enable_tls;
   if (section.values === null || access === null || sources === null || notify === null || temporal === null)
     return null;
-  if (standing === null || blocks.audit[0]?.values === null) return null;
+  if (standing === null || blocks.audit[0]?.values === null || blocks.agent_tokens[0]?.values === null) return null;
   if (listen === null || enableTls === undefined || (identity === null && (enableTls || blocks.identity.length > 0)))
     return null;
   const {
@@ -227,6 +291,7 @@ export function coordinatorOf(
     notify,
     ...standing,
     audit: auditOf(blocks.audit[0]?.values ?? null),
+    agentTokens: agentTokensOf(blocks.agent_tokens[0], identity, problems),
   };
 }
 

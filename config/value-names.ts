@@ -23,6 +23,12 @@ export const placeName: ValueType<string> = name(
   /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}$/,
   'A-Z a-z 0-9 . _ and -',
 );
+/** As systemd writes it into /etc/machine-id; other systems have other forms. */
+export const machineId: ValueType<string> = name(
+  'machine id',
+  /^[A-Za-z0-9._-]{8,64}$/,
+  'the content of /etc/machine-id, 32 hexadecimal digits',
+);
 export const labelName: ValueType<string> = name(
   'label name',
   /^(?!__proto__$)[A-Za-z_][A-Za-z0-9_]*$/,

@@ -11,6 +11,8 @@ const caller = (id: string): Caller => ({ kind: 'identified', id: parseSpiffeId(
 const anonymous: Caller = { kind: 'anonymous' };
 const admin = caller(ADMIN);
 const other = caller('spiffe://example.com/other');
+const AGENT = 'spiffe://example.com/agent/dc1/web/web-1';
+const agent = caller(AGENT);
 
 const route = (rule: Partial<RouteRule>): RouteRule => ({
   place,
@@ -60,6 +62,11 @@ describe('route rules', () => {
     ['no other method is', FIELD, admin, 'DELETE', '/metrics', null],
     ['methods are compared as they stand', FIELD, admin, 'get', '/v1/nodes', null],
     ['a public path opens nothing below it', FIELD, anonymous, 'GET', '/metrics/x', null],
+    ['an agent gets its token without a rule', access([]), agent, 'POST', '/v1/agent-token', 'agents'],
+    ['and nothing else, be it public', FIELD, agent, 'GET', '/metrics', null],
+    ['nor by a public POST', FIELD, agent, 'POST', '/v1/requests', null],
+    ['nor by a rule that names it', access([route({ uris: [AGENT] })]), agent, 'GET', '/v1/nodes', null],
+    ['a token is not for others without a rule', access([]), admin, 'POST', '/v1/agent-token', null],
     ['nor anything that begins like it', FIELD, anonymous, 'GET', '/metricsx', null],
     ['nor another case of it', FIELD, anonymous, 'GET', '/METRICS', null],
   ];

@@ -1,5 +1,6 @@
 import type { AccessConfig, RouteRule, Verb } from '../config/coordinator.ts';
 import type { SpiffeId } from '../config/spiffe-id.ts';
+import { agentPlace } from '../workflows/contract.ts';
 import type { Caller } from './service.ts';
 
 /**
@@ -18,13 +19,28 @@ export type RouteDecision =
 /** What is to be done to: a workflow, and the types of all nodes it may touch. No types at all means the fleet as a whole. */
 export type Subject = { readonly workflow: string; readonly nodeTypes: readonly string[] };
 
+/** What agents' ids may use without any rule. */
+export const AGENT_TOKEN_PATH = '/v1/agent-token';
+
 /** The name that rules use for callers without a certificate. */
 export const ANONYMOUS = 'anonymous';
 
 export const callerText = (caller: Caller): string => (caller.kind === 'identified' ? caller.id.text : ANONYMOUS);
 
+/** Whether a caller is an agent by its id: then it gets credentials here and can do nothing else, be a route open to everybody. */
+const isAgent = (caller: Caller): boolean => caller.kind === 'identified' && agentPlace(caller.id.path) !== null;
+
+/** The one route of agents. What they get there is for the route itself to say. */
+function agentRoute(caller: Caller, method: string, path: string): RouteDecision {
+  if (method === 'POST' && path === AGENT_TOKEN_PATH)
+    return { allowed: true, rule: 'agents', skipLog: true, reason: 'an agent may get its token' };
+  const reason = `${callerText(caller)} is an agent's id, which gets tokens at POST ${AGENT_TOKEN_PATH} and may do nothing else; use another certificate`;
+  return { allowed: false, reason };
+}
+
 /** May this caller use this method on this path at all? `path` is the router's own. The first rule that lets it decides. */
 export function mayUseRoute(access: AccessConfig, caller: Caller, method: string, path: string): RouteDecision {
+  if (isAgent(caller)) return agentRoute(caller, method, path);
   const wanted = method === 'HEAD' ? 'GET' : method;
   const fits = access.routeRules.filter(
     (rule) => rule.method === wanted && rule.routePatterns.some((pattern) => matchesPath(pattern, path)),

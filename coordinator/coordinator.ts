@@ -5,6 +5,9 @@ import type { Registry } from 'prom-client';
 import type { AccessConfig, CoordinatorConfig } from '../config/coordinator.ts';
 import { openSvidSource, type SvidSource } from '../identity/svid-source.ts';
 import { openSourcePool, type SourcePool } from '../sources/source-pool.ts';
+import { createAgentTokens, type AgentTokens } from './agent-token/agent-tokens.ts';
+import { serveJwks } from './agent-token/jwks-listener.ts';
+import { readTokenKeys } from './agent-token/token-keys.ts';
 import { createAdmission, type Admission } from './admission.ts';
 import { openAuditor, type Auditor } from './audit/auditor.ts';
 import { createService } from './create-service.ts';
@@ -29,6 +32,10 @@ import { createApi } from './http/api.ts';
 import { requestPeer } from './http/peer.ts';
 import { startHttpServer } from './http/server.ts';
 import { coordinatorMetrics, type CoordinatorMetrics } from './metrics.ts';
+import { listedNodes } from './nodes/listed.ts';
+import { nodeRecords } from './nodes/node-records.ts';
+import { createNodeService } from './nodes/node-service.ts';
+import { createNodes, type Nodes } from './nodes/nodes.ts';
 import { watchRules, type Rules } from './rules.ts';
 import type { Knowledge } from './request-check.ts';
 import type { StartOptions } from './start-admitted.ts';
@@ -79,6 +86,9 @@ type House = CoordinatorParts & {
   readonly temporal: Temporal;
   readonly gate: GateClient;
   readonly fleet: Fleet;
+  readonly nodes: Nodes;
+  /** Null: no credentials are given to agents here. */
+  readonly tokens: AgentTokens | null;
   readonly rules: Rules;
   readonly auditor: Auditor;
   /** What is done at once when workflows, limits or windows changed. */
@@ -170,16 +180,64 @@ async function openHouse(
       onInventory: (nodes) => fleet?.setInventory(nodes),
     }),
   );
-  fleet = watchFleet({ temporal, agentsNamespace: config.temporal.agentsNamespace, inventory: rules.inventory(), log });
-  return { ...parts, config, measures, temporal, gate, fleet, rules, changed, identity, auditor };
+  const base = { ...parts, config, measures, temporal, gate, rules, changed, identity, auditor };
+  const nodes = nodesOf(base);
+  const tokens = await openTokens({ ...base, nodes }, stack);
+  const { agentsNamespace } = config.temporal;
+  const renewed = tokens === null ? {} : { renewedAt: tokens.renewedAt };
+  fleet = watchFleet({ temporal, agentsNamespace, inventory: rules.inventory(), log, ...renewed });
+  return { ...base, nodes, tokens, fleet };
 }
 
-async function openCourier({ config, identity, temporal, measures, log }: House): Promise<Courier> {
+type Base = Omit<House, 'nodes' | 'tokens' | 'fleet'>;
+
+const nodesOf = ({ temporal, rules, log, measures, auditor }: Base): Nodes =>
+  createNodes({
+    records: nodeRecords(temporal),
+    listed: listedNodes(rules.inventory),
+    log,
+    onOtherMachine: ({ node, machineId, via }, pinned) => {
+      measures.otherMachines.inc({ via });
+      auditor.note({ kind: 'other_machine', node, machine_id: machineId, pinned, via });
+    },
+  });
+
+const agentTrustDomainOf = ({ config, identity }: Pick<House, 'config' | 'identity'>): string =>
+  config.agentTrustDomain ?? identity?.current().id.trustDomain ?? 'unknown';
+
+/** @throws TokenKeyError, JwksListenerError: what an operator must mend before it can start */
+async function openTokens(
+  base: Base & { readonly nodes: Nodes },
+  stack: AsyncDisposableStack,
+): Promise<AgentTokens | null> {
+  const { config, rules, measures, auditor, log, nodes } = base;
+  if (config.agentTokens === null) return null;
+  const { ttlMs, jwksListen } = config.agentTokens;
+  const keys = await readTokenKeys(config.agentTokens);
+  if (jwksListen !== null) stack.use(await serveJwks(jwksListen, keys.jwks, log));
+  return createAgentTokens({
+    keys,
+    ttlMs,
+    issuer: issuerOf(base),
+    trustDomain: agentTrustDomainOf(base),
+    agentsNamespace: config.temporal.agentsNamespace,
+    nodes,
+    listed: config.inventory === null ? null : listedNodes(rules.inventory),
+    onResult: (result) => measures.agentTokens.inc({ result }),
+    onFirst: (agent, machineId) => auditor.note({ kind: 'agent_token', agent, machine_id: machineId }),
+  });
+}
+
+const issuerOf = ({ config, identity }: Pick<House, 'config' | 'identity'>): string =>
+  identity?.current().id.text ?? `coordinator:${config.name}`;
+
+async function openCourier(house: House): Promise<Courier> {
+  const { config, identity, temporal, measures, nodes, log } = house;
   const key = await readGrantKey(config.grantKey);
-  const issuer = identity?.current().id.text ?? `coordinator:${config.name}`;
   return {
     temporal,
-    signer: createSigner(key, issuer),
+    nodes,
+    signer: createSigner(key, issuerOf(house)),
     bundles: () => identity?.current().bundles ?? new Map(),
     log,
     onForgery: () => measures.forgeries.inc(),
@@ -227,8 +285,8 @@ const knowledgeOf = ({ fleet, rules }: House): Knowledge => ({
 });
 
 async function startWorkers(house: House, asking: Asking, courier: Courier, sources: SourcePool): Promise<Workers> {
-  const { config, gate, fleet, rules, temporal, measures, identity, log, drills } = house;
-  const agentTrustDomain = config.agentTrustDomain ?? identity?.current().id.trustDomain ?? 'unknown';
+  const { config, gate, fleet, nodes, rules, temporal, measures, log, drills } = house;
+  const agentTrustDomain = agentTrustDomainOf(house);
   const onStep = (action: string, status: string): void => measures.steps.inc({ action, status });
   return superviseWorkers({
     temporal: config.temporal,
@@ -239,6 +297,7 @@ async function startWorkers(house: House, asking: Asking, courier: Courier, sour
       act: createAct({
         gate,
         fleet,
+        nodes,
         labelsOf: (definition) => rules.ruling(definition).labels,
         courier,
         agentTrustDomain,
@@ -289,7 +348,8 @@ const identityWarnings = ({ identity }: House): string[] =>
 type Served = { readonly admission: Admission; readonly workers: Workers; readonly strays: Strays };
 
 function serve(house: House, { pending }: Asking, { admission, workers, strays }: Served) {
-  const { config, gate, fleet, rules, temporal, identity, auditor, log, metrics, measures, version } = house;
+  const { config, gate, fleet, nodes, tokens, rules, temporal, identity, auditor, log, metrics, measures, version } =
+    house;
   const service = createService({
     name: config.name,
     version,
@@ -306,6 +366,14 @@ function serve(house: House, { pending }: Asking, { admission, workers, strays }
       access: rules.access,
       log,
       onBreakGlass: (workflow) => measures.breakGlass.inc({ workflow }),
+    }),
+    nodes: createNodeService({
+      fleet,
+      nodes,
+      tokens,
+      access: rules.access,
+      log,
+      onChange: ({ op, by, node, reason }) => auditor.note({ kind: `node_${op}`, by, node, reason }),
     }),
     strays: strays.current,
     access: rules.access,

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { AccessConfig } from '../config/coordinator.ts';
-import type { ApiDecision, ApiNode, ApiPendingDetail, ApiStatus, ApiWorkflow } from '../workflows/api.ts';
+import type { ApiDecision, ApiPendingDetail, ApiStatus, ApiWorkflow } from '../workflows/api.ts';
 import type { TaskQueueTarget, WorkflowDefinition } from '../workflows/contract.ts';
 import { callerText, mayDo } from './access.ts';
 import type { Admission } from './admission.ts';
@@ -14,6 +14,7 @@ import { readLimits } from './gate/limits.ts';
 import { atOnce } from './journal/at-once.ts';
 import { readDecisions } from './journal/decisions.ts';
 import { explainWhy, type WhyParts } from './journal/why.ts';
+import type { NodeService } from './nodes/node-service.ts';
 import {
   ApiFailure,
   type Caller,
@@ -36,6 +37,7 @@ export type ServiceParts = {
   readonly admission: Admission;
   readonly executions: Executions;
   readonly waiting: WaitingRequests;
+  readonly nodes: NodeService;
   /** Executions that nobody admitted, as they were seen last. */
   readonly strays: () => ApiStatus['strays'];
   readonly access: () => AccessConfig;
@@ -87,7 +89,7 @@ export function createService(parts: ServiceParts): CoordinatorService {
     limits: (query) => readLimits(parts, query),
     decisions: (filter) => reading(() => readDecisions(parts.temporal, parts.domain, filter)),
     why: (query) => reading(() => explainWhy(known, query)),
-    nodes: () => nodes(parts.fleet),
+    ...parts.nodes,
     workflows: () => Promise.resolve(parts.definitions().map(toApiWorkflow)),
     status: () => status(parts),
     notReady: () => notReady(parts),
@@ -138,24 +140,6 @@ async function authoriseCancel(parts: ServiceParts, caller: Caller, id: string):
   const nodeTypes = execution.node_type === null ? [] : [execution.node_type];
   const allowed = mayDo(parts.access(), caller, 'cancel', { workflow: execution.workflow, nodeTypes });
   if (!allowed.allowed) throw new ApiFailure(403, 'not_allowed', allowed.reason);
-}
-
-async function nodes(fleet: Fleet): Promise<ApiNode[]> {
-  const view = await fleet.census();
-  if (view.state === 'unreachable')
-    throw new ApiFailure(503, 'fleet_unreachable', 'Temporal does not answer who is alive', { retryAfterS: 5 });
-  return [...view.nodes.values()]
-    .flat()
-    .map((node) => ({
-      node: node.node,
-      node_type: node.nodeType,
-      datacenter: node.datacenter,
-      alive: node.alive,
-      last_seen: node.lastSeen === null ? null : new Date(node.lastSeen).toISOString(),
-      in_inventory: node.inInventory,
-      labels: { ...node.labels },
-    }))
-    .toSorted((a, b) => a.node.localeCompare(b.node));
 }
 
 const targetText = (target: TaskQueueTarget): string =>

@@ -19,6 +19,10 @@ const MERGED_MS = 1_000;
 const CENSUS_MAX = 200;
 /** A node's queue seen polled is not asked about again for so long. */
 const POLLED_MS = 3_000;
+/** A node that asked for no token for so long is down, whatever beats under its name. */
+const RENEWED_MS = 5 * 60_000;
+/** Agents ask every coordinator every two minutes at the latest: by then a coordinator has heard of each that is up. */
+const RENEWALS_KNOWN_MS = 150_000;
 const PAGE = 1_000;
 const ACTIVITY_QUEUE = 2;
 
@@ -45,7 +49,8 @@ export type Fleet = {
   /** The same of any queue of agents. */
   readonly queuePolled: (queue: string) => Promise<boolean>;
   /**
-   * Every node of the inventory: up is whose agent beats or takes orders. Null while that cannot be told. Of many that are silent some are asked
+   * Every node of the inventory: up is whose agent beats or takes orders, and
+   * renews its token where tokens are given. Null while that cannot be told. Of many that are silent some are asked
    * about each time; the others count as down until their turn.
    */
   readonly standing: () => Promise<readonly FleetNode[] | null>;
@@ -57,6 +62,8 @@ export function watchFleet(options: {
   readonly agentsNamespace: string;
   readonly inventory: readonly InventoryNode[];
   readonly log: Logger;
+  /** When a node last got a token here; absent where no tokens are given. Milliseconds since the epoch. */
+  readonly renewedAt?: (place: NodePlace) => number | null;
 }): Fleet {
   const { temporal, agentsNamespace, log } = options;
   const started = Date.now();
@@ -136,12 +143,29 @@ export function watchFleet(options: {
     },
     standing: async () => {
       const { state, nodes } = await view();
-      return state === 'ready' ? listed([...nodes.values()].flat(), silence, isPolled) : null;
+      if (state !== 'ready') return null;
+      const own = await listed([...nodes.values()].flat(), silence, isPolled);
+      return options.renewedAt === undefined ? own : renewing(own, options.renewedAt, started);
     },
     setInventory: (nodes) => {
       inventory = nodes;
     },
   };
+}
+
+/**
+ * Heartbeats alone can be invented by whoever reaches the agents' namespace: a node is up only if it also renewed its own token here. Null
+ * while this coordinator has not run long enough for all to have asked it.
+ */
+export function renewing(
+  nodes: readonly FleetNode[],
+  renewedAt: (place: NodePlace) => number | null,
+  started: number,
+  now = Date.now(),
+): FleetNode[] | null {
+  const renewed = (node: FleetNode): boolean => now - (renewedAt(node) ?? 0) < RENEWED_MS;
+  if (now - started < RENEWALS_KNOWN_MS && nodes.some((node) => node.alive && !renewed(node))) return null;
+  return nodes.map((node) => ({ ...node, alive: node.alive && renewed(node) }));
 }
 
 /** When a silent node was asked about last, and when its queue was last seen polled; milliseconds since the epoch. */

@@ -13,6 +13,8 @@ export type CoordinatorMetrics = {
   readonly breakGlass: Counter<'workflow'>;
   readonly admissionSeconds: Histogram<'decision'>;
   readonly refusals: Counter<'workflow' | 'limit'>;
+  readonly agentTokens: Counter<'result'>;
+  readonly otherMachines: Counter<'via'>;
 };
 
 /** What is found out when somebody scrapes; those of the gate are without a value while it does not answer. */
@@ -142,6 +144,18 @@ export function coordinatorMetrics(registry: Registry): CoordinatorMetrics {
       help: 'Time to decide a request, its start included, by decision; "none": it could not be decided, or was not well formed',
       labelNames: ['decision'],
       buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
+    agentTokens: new Counter({
+      name: 'fettle_coordinator_agent_tokens_total',
+      help: "Tokens asked for by agents, by result (issued, no_agent, not_in_inventory, node_revoked, other_machine, unreadable = the node's record could not be read)",
+      labelNames: ['result'],
+      registers,
+    }),
+    otherMachines: new Counter({
+      name: 'fettle_coordinator_other_machines_total',
+      help: 'Times that another machine than the pinned one spoke as a node, by receipt or asking for a token: an alarm',
+      labelNames: ['via'],
       registers,
     }),
     refusals: new Counter({

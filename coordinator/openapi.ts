@@ -1,6 +1,6 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Route } from './http/route.ts';
-import { errorSchema, executionIdSchema, windowNameSchema } from './http/schemas.ts';
+import { errorSchema, executionIdSchema, pathNameSchema } from './http/schemas.ts';
 import { ROUTES } from './routes.ts';
 
 /** What every route may answer beside its own. */
@@ -36,7 +36,7 @@ function describe(route: Route): PathConfig {
     ...(route.verb === null ? {} : { 'x-fettle-verb': route.verb }),
     request: {
       ...(route.path.includes('{id}') ? { params: z.object({ id: executionIdSchema }) } : {}),
-      ...(route.path.includes('{name}') ? { params: z.object({ name: windowNameSchema }) } : {}),
+      ...(route.path.includes('{name}') ? { params: z.object({ name: pathNameSchema }) } : {}),
       ...(route.query instanceof z.ZodObject ? { query: route.query } : {}),
       ...(route.body === null
         ? {}

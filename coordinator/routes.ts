@@ -15,12 +15,12 @@ import {
   executionQuerySchema,
   executionSchema,
   healthSchema,
-  nodeSchema,
   requestSchema,
   statusSchema,
   workflowSchema,
 } from './http/schemas.ts';
 import { pendingDetailSchema } from './http/standing-schemas.ts';
+import { NODE_ROUTES } from './node-routes.ts';
 import { isPendingId } from './pending-id.ts';
 import { RECORD_ROUTES } from './record-routes.ts';
 import { ApiFailure } from './service.ts';
@@ -29,7 +29,7 @@ import { z } from '@hono/zod-openapi';
 
 /**
  * Every route there is, beside the permission it needs. Routing, the OpenAPI document and the access test all walk this table.
- * A `route_rule` must open each of them, these of health and metrics included.
+ * A `route_rule` must open each of them, these of health and metrics included; agents' ids get their tokens without, and nothing else.
  */
 export const ROUTES: readonly Route[] = [
   route({
@@ -133,13 +133,7 @@ export const ROUTES: readonly Route[] = [
   }),
   ...STANDING_ROUTES,
   ...RECORD_ROUTES,
-  route({
-    ...read,
-    path: '/v1/nodes',
-    summary: 'The fleet as it is seen now',
-    answers: { 200: ok('the nodes', z.array(nodeSchema)), 503: UNAVAILABLE },
-    handle: async ({ service }) => json(await service.nodes()),
-  }),
+  ...NODE_ROUTES,
   route({
     ...read,
     path: '/v1/workflows',

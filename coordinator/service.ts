@@ -1,6 +1,8 @@
 /** What stands behind the HTTP API: one method per thing a caller can ask, free of HTTP. Implemented by coordinator.ts. */
 import type { SpiffeId } from '../config/spiffe-id.ts';
 import type {
+  ApiAgentToken,
+  ApiAgentTokenRequest,
   ApiApproval,
   ApiApproved,
   ApiDecision,
@@ -13,6 +15,8 @@ import type {
   ApiExecutionDetail,
   ApiLimit,
   ApiNode,
+  ApiNodeChange,
+  ApiNodeChanged,
   ApiPaused,
   ApiPauseRequest,
   ApiPendingDetail,
@@ -127,6 +131,17 @@ export type CoordinatorService = {
   readonly removeWindow: (caller: Caller, name: string, reason: string) => Promise<ApiWindow>;
   readonly limits: (query: LimitQuery) => Promise<ApiLimit[]>;
   readonly nodes: () => Promise<ApiNode[]>;
+  /** Shuts a node out, lets it in again, or forgets which machine it is. */
+  readonly changeNode: (
+    caller: Caller,
+    node: string,
+    op: 'revoke' | 'restore' | 'unpin',
+    change: ApiNodeChange,
+  ) => Promise<ApiNodeChanged>;
+  /** A Temporal credential for the agent that the caller is. */
+  readonly agentToken: (caller: Caller, request: ApiAgentTokenRequest) => Promise<ApiAgentToken>;
+  /** The keys that such credentials are checked by. */
+  readonly tokenKeys: () => Promise<{ keys: object[] }>;
   readonly workflows: () => Promise<ApiWorkflow[]>;
   readonly status: () => Promise<ApiStatus>;
   /** Null when requests can be decided; else why not. */

@@ -31,6 +31,8 @@ type Expected = {
   readonly query?: string;
   /** Open to callers without a certificate by the example's `public` rule. */
   readonly public?: true;
+  /** Open to agents' ids without any rule; nothing else is, be it public. */
+  readonly agents?: true;
 };
 
 const EXPECTED: Readonly<Record<string, Expected>> = {
@@ -60,6 +62,11 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   'GET /v1/why': { status: 200, asks: 'why', query: '?node=web-1' },
   'GET /v1/limits': { status: 200, asks: 'limits', query: '?workflow=restart-service&node=web-1' },
   'GET /v1/nodes': { status: 200, asks: 'nodes' },
+  'POST /v1/nodes/{name}/revoke': { status: 200, asks: 'changeNode', body: { reason: 'stolen' } },
+  'POST /v1/nodes/{name}/restore': { status: 200, asks: 'changeNode', body: { reason: 'found' } },
+  'POST /v1/nodes/{name}/unpin': { status: 200, asks: 'changeNode', body: { reason: 'new disk' } },
+  'POST /v1/agent-token': { status: 200, asks: 'agentToken', body: { machine_id: 'm-1' }, agents: true },
+  'GET /v1/jwks': { status: 200, asks: 'tokenKeys' },
   'GET /v1/workflows': { status: 200, asks: 'workflows' },
   'GET /v1/status': { status: 200, asks: 'status' },
   'GET /v1/openapi.json': { status: 200, asks: null },
@@ -70,10 +77,12 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
 
 type Outcome =
   | { readonly kind: 'in' }
+  | { readonly kind: 'agent' }
   | { readonly kind: 'closed' }
   | { readonly kind: 'rejected'; readonly code: string };
 const LET_IN: Outcome = { kind: 'in' };
 const CLOSED: Outcome = { kind: 'closed' };
+const AGENT: Outcome = { kind: 'agent' };
 const rejected = (code: string): Outcome => ({ kind: 'rejected', code });
 
 const HOUR = 3_600_000;
@@ -143,7 +152,11 @@ describe('every route and every kind of caller', () => {
     listener = stack.use(
       await startApiListener({
         identity: { ...server.identity, federated: [{ trustDomain: 'friend.test', bundle: friend.bundle }] },
-        access: openTo('spiffe://example.com/person/ann', 'spiffe://friend.test/person/eve'),
+        access: openTo(
+          'spiffe://example.com/person/ann',
+          'spiffe://friend.test/person/eve',
+          'spiffe://example.com/agent/dc1/web/web-2',
+        ),
       }),
     );
     const add = async (
@@ -167,6 +180,9 @@ describe('every route and every kind of caller', () => {
       uris: ['spiffe://example.com/person/ann'],
     });
     await add('a valid id that no rule names', CLOSED, own, '/person/bob', 'example.com');
+    await add('an agent', AGENT, own, '/agent/dc1/web/web-1', 'example.com');
+    await add('an agent that a rule names', AGENT, own, '/agent/dc1/web/web-2', 'example.com');
+    await add('an id that only begins like an agent', CLOSED, own, '/agent/dc1/web', 'example.com');
     await add('a longer id than the listed one', CLOSED, own, '/person/ann/x', 'example.com');
     await add('a listed id of a federated domain', LET_IN, friend, '/person/eve', 'friend.test');
     await add('an id of a federated domain that no rule names', CLOSED, friend, '/person/ann', 'friend.test');
@@ -231,13 +247,15 @@ describe('every route and every kind of caller', () => {
         const options = { ...(await tlsOptionsOf(client)), port: listener.port, method: route.method, path };
         const answer = await ask(options, body);
         const asked = listener.service.calls.map((call) => call.method);
-        if (outcome.kind === 'in' || (outcome.kind === 'closed' && expected.public === true)) {
+        const letIn = { in: true, closed: expected.public === true, agent: expected.agents === true, rejected: false };
+        if (letIn[outcome.kind]) {
           assert.equal(answer.status, expected.status, `${who}: ${answer.text}`);
           assert.equal(asked.at(-1) ?? null, expected.asks, who);
           continue;
         }
-        assert.equal(answer.status, outcome.kind === 'closed' ? 403 : 401, `${who}: ${answer.text}`);
-        assert.equal(JSON.parse(answer.text).code, outcome.kind === 'closed' ? 'not_allowed' : outcome.code, who);
+        const code = outcome.kind === 'rejected' ? outcome.code : 'not_allowed';
+        assert.equal(answer.status, outcome.kind === 'rejected' ? 401 : 403, `${who}: ${answer.text}`);
+        assert.equal(JSON.parse(answer.text).code, code, who);
         assert.deepEqual(asked, [], `${who} reached the service`);
       }
     });

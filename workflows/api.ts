@@ -311,7 +311,27 @@ export type ApiNode = {
   last_seen: string | null;
   in_inventory: boolean;
   labels: Record<string, string>;
+  /** Shut out by a person: it gets no orders and no credential. */
+  revoked: { by: string; reason: string; at: string } | null;
+  /** The one machine that is believed to be this node, and who says so; null: whoever has its certificate. */
+  machine: { id: string; by: 'inventory' | 'receipt' } | null;
+  /** The last other machine that spoke as this node: an alarm. `via`: by a receipt, or asking for a token. */
+  other_machine: { id: string; via: 'receipt' | 'token'; at: string } | null;
+  /** When it last got a token of this coordinator; null: not since that runs, or tokens are not given. */
+  renewed_at: string | null;
 };
+
+export type ApiAgentTokenRequest = { machine_id?: string | undefined };
+/** A credential for Temporal's agents' namespace. */
+export type ApiAgentToken = { token: string; expires_at: string };
+
+export type ApiNodeChange = {
+  reason: string;
+  /** Also when no node of that name is known. */
+  force?: boolean | undefined;
+};
+/** How a node stands after it. */
+export type ApiNodeChanged = Pick<ApiNode, 'node' | 'revoked' | 'machine' | 'other_machine'>;
 
 export type ApiWorkflow = {
   name: string;

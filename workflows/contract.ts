@@ -40,6 +40,16 @@ export const agentIdentity = (place: NodePlace): string =>
 export const agentSpiffePath = (place: NodePlace): string =>
   `/agent/${place.datacenter}/${place.nodeType}/${place.node}`;
 
+/** The place that an agent's SVID names by its path; null: it is no agent's. */
+export function agentPlace(path: string): NodePlace | null {
+  const [empty, role, datacenter = '', nodeType = '', node = '', ...rest] = path.split('/');
+  if (empty !== '' || role !== 'agent' || rest.length > 0) return null;
+  return datacenter === '' || nodeType === '' || node === '' ? null : { datacenter, nodeType, node };
+}
+
+/** Id of the workflow that keeps what is known of a node: its machine, and whether it is shut out. */
+export const nodeRecordId = (node: string): string => `fettle/node/${node}`;
+
 // ---------------------------------------------------------------------------------------------------------------------
 // What a workflow is. `config/workflow.ts` makes a structurally equal value from HCL; it travels in the execution's input.
 
@@ -348,6 +358,8 @@ export type SettlementClaims = {
   readonly execution: string;
   readonly step: string;
   readonly boot_id: string;
+  /** Agents before this was added leave it out. */
+  readonly machine_id?: string | undefined;
   readonly at: number;
   readonly answer:
     | { readonly state: 'running'; readonly attempt: number }
@@ -470,6 +482,8 @@ export type PermitRefusal =
   | 'other_node'
   /** Nobody polls the node's queue: nothing was asked of the gate. */
   | 'no_agent'
+  /** A person has shut the node out: nothing was asked of the gate. */
+  | 'node_revoked'
   | 'too_late';
 
 /** Search attributes, all keywords. */

@@ -23,6 +23,7 @@ import { digestOf, shortDigestOf } from '../digest.ts';
 import type { Fleet } from '../fleet.ts';
 import type { GateClient } from '../gate/gate-client.ts';
 import type { ActProgress } from '../timeline.ts';
+import type { Nodes } from '../nodes/nodes.ts';
 import { claimNode } from './claim.ts';
 import { CALL_GRACE_MS, runAction, type Courier } from './courier.ts';
 import { fillArgs, FillError } from '../../workflows/fill.ts';
@@ -33,6 +34,7 @@ const HEARTBEAT_MS = 1_000;
 export type ActOptions = {
   readonly gate: GateClient;
   readonly fleet: Fleet;
+  readonly nodes: Pick<Nodes, 'recent'>;
   /** Labels that limits count by. */
   readonly labelsOf: (definition: WorkflowDefinition) => readonly string[];
   readonly courier: Courier;
@@ -79,7 +81,7 @@ async function attempt(
   const args = checkedArguments(input);
   const signal = context.cancellationSignal;
   const first = context.info.attempt === 1;
-  const chosen = await choosePlace(options, input, first);
+  const [chosen] = await Promise.all([choosePlace(options, input, first), readAhead(options, input)]);
   if (chosen === null) {
     return record(input, progress, {
       status: 'no_permit',
@@ -87,14 +89,25 @@ async function attempt(
       message: 'no agent takes orders on the queue of this step',
     });
   }
+  const before = await options.nodes.recent(chosen.node);
+  // Later tries must join what an earlier one may have sent.
+  if (before.revoked !== null && first) {
+    progress.node = chosen.node;
+    const { by, reason } = before.revoked;
+    const message = `node ${chosen.node} was shut out by ${by} (${reason}); fettle nodes restore ${chosen.node} lets it in again`;
+    return record(input, progress, { status: 'no_permit', code: 'node_revoked', message });
+  }
   const { place, answer } = await askPermit(options, input, chosen);
   progress.node = place.node;
   if (answer.a !== 'permit') return record(input, progress, refusal(answer));
   progress.permittedAt = answer.at;
   progress.phase = 'sent';
+  const { machine, revoked } = await options.nodes.recent(place.node);
   const order = {
     place,
     agent: agentId(options.agentTrustDomain, place),
+    machineId: machine?.id ?? null,
+    joinOnly: revoked !== null,
     execution: input.execution,
     step: input.call.name,
     attempt: input.attempt,
@@ -171,6 +184,11 @@ async function choosePlace(options: ActOptions, input: ActInput, first: boolean)
   return claimNode(options.courier, input, options.agentTrustDomain);
 }
 
+/** The record of the target is read while its queue is looked at: it then costs the way of an order nothing. */
+async function readAhead({ nodes }: ActOptions, { plan: { target } }: ActInput): Promise<void> {
+  if (target.kind === 'node') await nodes.recent(target.node).catch(() => undefined);
+}
+
 /** A step that already has its node keeps it, whoever claimed it this time. */
 async function askPermit(
   options: ActOptions,
@@ -237,6 +255,7 @@ const MEANING: Readonly<Record<Extract<Answer, { a: 'no_permit' }>['c'], string>
   attempt_unsettled: 'an earlier attempt may still act',
   other_node: 'the step belongs to another node',
   no_agent: 'no agent takes orders there',
+  node_revoked: 'the node is shut out',
   too_late: 'it came too late',
 };
 

@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { ActInput } from '../../workflows/activities.ts';
 import {
   AGENT_ACTIVITIES,
+  agentPlace,
   generalQueue,
   PROTOCOL,
   typeQueue,
@@ -75,10 +76,11 @@ function queueOf(where: TaskQueueTarget, target: Target): string {
 
 /** @throws ReceiptError when the SVID is no agent's, or not of this queue. */
 function placeOn(queue: string, path: string): NodePlace {
-  const [, kind, datacenter = '', nodeType = '', node = '', ...rest] = path.split('/');
-  if (kind !== 'agent' || node === '' || rest.length > 0) throw new ReceiptError(`${path} is not an agent's SVID`);
+  const place = agentPlace(path);
+  if (place === null) throw new ReceiptError(`${path} is not an agent's SVID`);
+  const { datacenter, nodeType } = place;
   if (queue !== generalQueue(datacenter) && queue !== typeQueue(datacenter, nodeType)) {
     throw new ReceiptError(`${path} does not belong to queue ${queue}`);
   }
-  return { datacenter, nodeType, node };
+  return place;
 }

@@ -21,8 +21,9 @@ import {
   type ReceiptClaims,
 } from '../../workflows/contract.ts';
 import { isNotFound, isUnreachable, type Temporal } from '../temporal.ts';
+import type { Nodes } from '../nodes/nodes.ts';
 import type { Signer } from './grants.ts';
-import { checkReceipt, ReceiptError, type AgentBundle } from './receipts.ts';
+import { checkReceipt, ReceiptError, type AgentBundle, type ExpectedReceipt } from './receipts.ts';
 
 /** Time on top of an action's own timeout: kill grace on the host, and the way back. */
 export const CALL_GRACE_MS = 10_000;
@@ -32,6 +33,7 @@ export type Courier = {
   readonly temporal: Temporal;
   readonly signer: Signer;
   readonly bundles: AgentBundle;
+  readonly nodes: Pick<Nodes, 'spoke'>;
   readonly log: Logger;
   /** An answer that did not check: somebody forges, or a host is broken. */
   readonly onForgery: (agent: string) => void;
@@ -40,6 +42,10 @@ export type Courier = {
 export type Order = {
   readonly place: NodePlace;
   readonly agent: string;
+  /** The machine that is pinned as the node; null: none is. */
+  readonly machineId: string | null;
+  /** The node is shut out: what was sent before is joined, and nothing is sent. */
+  readonly joinOnly: boolean;
   readonly execution: string;
   readonly step: string;
   readonly attempt: number;
@@ -63,12 +69,14 @@ export type Sent =
 
 /** Starts the action, or joins it when it was started before; waits for its receipt. */
 export async function runAction(courier: Courier, order: Order, signal: AbortSignal): Promise<Sent> {
-  const grant = await signGrant(courier, order);
+  // Whoever sent it, before this coordinator took over, may not have known the machine yet.
+  const grants = [await signGrant(courier, order, order.machineId)];
+  if (order.machineId !== null) grants.push(await signGrant(courier, order, null));
   const id = actionActivityId(order.execution, order.step, order.attempt, order.nonce);
   let cancelled = false;
   for (;;) {
     try {
-      const handle = await startOrJoin(courier, order, id, grant);
+      const handle = await startOrJoin(courier, order, id, grants[0] ?? '');
       if (handle === null) return { status: 'unknown', why: 'it was never sent in time', delivered: false };
       const cancel = (): void => {
         if (cancelled) return;
@@ -80,7 +88,7 @@ export async function runAction(courier: Courier, order: Order, signal: AbortSig
       if (signal.aborted) cancel();
       signal.addEventListener('abort', cancel, { once: true });
       try {
-        return { status: 'answered', claims: await receiptOf(courier, order, grant, await handle.result()) };
+        return { status: 'answered', claims: await receiptOf(courier, order, grants, await handle.result()) };
       } finally {
         signal.removeEventListener('abort', cancel);
       }
@@ -96,12 +104,12 @@ export async function runAction(courier: Courier, order: Order, signal: AbortSig
   }
 }
 
-const signGrant = (courier: Courier, order: Order): Promise<string> =>
+const signGrant = (courier: Courier, order: Order, machineId: string | null): Promise<string> =>
   courier.signer.grant({
     sub: order.agent,
     jti: order.nonce,
     iat: Math.floor(order.issuedAt / 1000),
-    machine_id: null,
+    machine_id: machineId,
     execution: order.execution,
     step: order.step,
     attempt: order.attempt,
@@ -122,7 +130,7 @@ async function startOrJoin(
   grant: string,
 ): Promise<ActivityHandle<unknown> | null> {
   const { agents } = courier.temporal;
-  const left = order.beginBy - Date.now();
+  const left = order.joinOnly ? 0 : order.beginBy - Date.now();
   if (left <= 0) {
     const handle = agents.activity.getHandle(id);
     try {
@@ -156,15 +164,31 @@ async function startOrJoin(
 }
 
 /** A certificate that ran out since the answer was given is judged at the time it was given. */
-async function receiptOf(courier: Courier, order: Order, grant: string, answer: unknown): Promise<ReceiptClaims> {
+async function receiptOf(
+  courier: Courier,
+  order: Order,
+  grants: readonly string[],
+  answer: unknown,
+): Promise<ReceiptClaims> {
   const expected = {
     signer: order.agent,
     execution: order.execution,
     step: order.step,
     attempt: order.attempt,
     nonce: order.nonce,
-    grant,
+    grants,
   };
+  const claims = await checkedReceipt(courier, order, expected, answer);
+  await checkMachine(courier, order, claims);
+  return claims;
+}
+
+async function checkedReceipt(
+  courier: Courier,
+  order: Order,
+  expected: ExpectedReceipt,
+  answer: unknown,
+): Promise<ReceiptClaims> {
   try {
     return await checkReceipt(answer, expected, courier.bundles, new Date());
   } catch (error) {
@@ -173,6 +197,22 @@ async function receiptOf(courier: Courier, order: Order, grant: string, answer: 
     if (closeTime === undefined || Date.now() - closeTime.getTime() < 1_000) throw error;
     return checkReceipt(answer, expected, courier.bundles, closeTime);
   }
+}
+
+/**
+ * The first machine to answer is the node from then on; another one's word counts as a refusal at most, which a clone gives as well.
+ * @throws ReceiptError
+ */
+async function checkMachine(courier: Courier, order: Order, { machine_id: id, result }: ReceiptClaims): Promise<void> {
+  const { node } = order.place;
+  const refused = result.status === 'refused';
+  const known = await courier.nodes
+    .spoke({ node, machineId: id, via: 'receipt', pins: !refused })
+    .catch((error: unknown) => {
+      courier.log.warn({ error, node }, 'the machine of a receipt could only be compared with the order');
+      return order.machineId === null || order.machineId === id;
+    });
+  if (!known && !refused) throw new ReceiptError(`it is of another machine than the one pinned as ${node}`);
 }
 
 function alarm(courier: Courier, order: Order, error: ReceiptError): Sent {

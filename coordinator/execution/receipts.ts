@@ -60,7 +60,8 @@ export type ExpectedReceipt = {
   readonly step: string;
   readonly attempt: number;
   readonly nonce: string;
-  readonly grant: string;
+  /** Those that may have been sent. */
+  readonly grants: readonly string[];
 };
 
 /** @throws ReceiptError unless it is the named agent's answer to exactly this grant. */
@@ -76,7 +77,8 @@ export async function checkReceipt(
   expect('step', claims.step, expected.step);
   expect('attempt', claims.attempt, expected.attempt);
   expect('permit', claims.nonce, expected.nonce);
-  expect('grant', claims.grant_digest, sha256(expected.grant));
+  const digests = expected.grants.map(sha256);
+  if (!digests.includes(claims.grant_digest)) expect('grant', claims.grant_digest, digests[0]);
   return claims;
 }
 

@@ -85,7 +85,9 @@ export async function askOnce(
   );
   const expected = { signer: doubt.agent, execution: doubt.execution, step: doubt.step, nonce };
   try {
-    return await checkSettlement(answer, expected, courier.bundles, new Date());
+    const claims = await checkSettlement(answer, expected, courier.bundles, new Date());
+    await checkMachine(courier, doubt.place.node, claims.machine_id);
+    return claims;
   } catch (error) {
     if (error instanceof ReceiptError) {
       courier.onForgery(doubt.agent);
@@ -94,6 +96,16 @@ export async function askOnce(
     }
     throw error;
   }
+}
+
+/** @throws ReceiptError for the word of another machine than the pinned one; agents of before do not say theirs */
+async function checkMachine({ nodes, log }: Courier, node: string, machineId: string | undefined): Promise<void> {
+  if (machineId === undefined) return;
+  const known = await nodes.spoke({ node, machineId, via: 'receipt', pins: false }).catch((error: unknown) => {
+    log.warn({ error, node }, 'the machine of a settlement could not be compared');
+    return true;
+  });
+  if (!known) throw new ReceiptError(`it is of another machine than the one pinned as ${node}`);
 }
 
 /** An answer about an earlier attempt says that this one never began: the host has fenced it by answering. */

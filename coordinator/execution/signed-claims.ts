@@ -73,6 +73,7 @@ export const settlementClaims = z.object({
   execution: text(255),
   step: text(255),
   boot_id: text(64),
+  machine_id: text(64).optional(),
   at: time,
   answer: z.discriminatedUnion('state', [
     z.object({ state: z.literal('running'), attempt: z.number().int() }),

@@ -8,7 +8,8 @@ import { openApiDocument } from '../openapi.ts';
 import { ROUTES } from '../routes.ts';
 import { ApiFailure } from '../service.ts';
 import { createApi } from './api.ts';
-import { decisionSchema, executionDetailSchema, nodeSchema, statusSchema, workflowSchema } from './schemas.ts';
+import { nodeSchema } from './node-schemas.ts';
+import { decisionSchema, executionDetailSchema, statusSchema, workflowSchema } from './schemas.ts';
 
 const ANN = parseSpiffeId('spiffe://example.com/person/ann');
 

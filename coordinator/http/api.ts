@@ -11,7 +11,7 @@ import { readJson } from './body.ts';
 import { failureAnswer, HttpFailure, toResponse } from './failure.ts';
 import type { RequestPeer } from './peer.ts';
 import type { Route, RouteCall } from './route.ts';
-import { executionIdSchema, windowNameSchema } from './schemas.ts';
+import { executionIdSchema, pathNameSchema } from './schemas.ts';
 
 export type ApiOptions = {
   readonly service: CoordinatorService;
@@ -149,7 +149,7 @@ async function readCall(
   const id = route.path.includes('{id}')
     ? check(executionIdSchema, context.req.param('id'), 'bad_execution_id', 'the path')
     : route.path.includes('{name}')
-      ? check(windowNameSchema, context.req.param('name'), 'bad_window_name', 'the path')
+      ? check(pathNameSchema, context.req.param('name'), 'bad_name', 'the path')
       : '';
   const body = route.body === null ? null : check(route.body, await readJson(context.req.raw), 'bad_body', 'the body');
   const call: RouteCall<unknown, unknown> = {

@@ -11,7 +11,7 @@ export type RouteCall<Body, Query> = {
   readonly caller: Caller;
   readonly body: Body;
   readonly query: Query;
-  /** The execution or window named in the path; empty where the path names none. */
+  /** The execution, window or node named in the path; empty where the path names none. */
   readonly id: string;
   readonly lastEventId: string | null;
   /** Aborts when the connection has to end. */

@@ -10,7 +10,6 @@ import type {
   ApiExecution,
   ApiExecutionDetail,
   ApiIdentity,
-  ApiNode,
   ApiRequest,
   ApiStatus,
   ApiTarget,
@@ -118,9 +117,10 @@ export const executionQuerySchema = strict({
 }) satisfies z.ZodType<ExecutionFilter>;
 export const emptyQuerySchema = strict({});
 
-export const windowNameSchema = z
+/** Of a window or a node: what the path holds as `{name}`. */
+export const pathNameSchema = z
   .string()
-  .regex(/^[A-Za-z0-9._:-]{1,200}$/, 'not the name of a window; GET /v1/windows lists them')
+  .regex(/^[A-Za-z0-9._:-]{1,200}$/, 'not a name; GET /v1/windows and GET /v1/nodes list them')
   .openapi({ example: 'w-3f9a1c07' });
 
 export const executionIdSchema = z
@@ -236,18 +236,6 @@ export const executionDetailSchema = z
 
 /** A step record whose refusal code is any text. */
 type Loose<Step extends StepRecord> = Omit<Step, 'result'> & { result: { status: StepRecord['result']['status'] } };
-
-export const nodeSchema = z
-  .object({
-    node: z.string(),
-    node_type: z.string(),
-    datacenter: z.string(),
-    alive: z.boolean(),
-    last_seen: time.nullable(),
-    in_inventory: z.boolean(),
-    labels: z.record(z.string(), z.string()),
-  })
-  .openapi('Node') satisfies z.ZodType<ApiNode>;
 
 export const workflowSchema = z
   .object({

@@ -107,6 +107,7 @@ export async function makeAgentBench(): Promise<AgentBench> {
         diagnosticsDir: join(stateDir, 'diagnostics'),
         maxActions: 4,
         brakeFile: join(home.path, 'stop'),
+        tokens: null,
         metricsListen: null,
         ...more,
       };

@@ -165,8 +165,24 @@ export function recordedService(override: Partial<CoordinatorService> = {}): Rec
           last_seen: AT,
           in_inventory: false,
           labels: {},
+          revoked: null,
+          machine: null,
+          other_machine: null,
+          renewed_at: null,
         },
       ]);
+    },
+    changeNode: (caller, node, op, change) => {
+      note('changeNode', caller, node, op, change);
+      return Promise.resolve({ node, revoked: null, machine: null, other_machine: null });
+    },
+    agentToken: (caller, request) => {
+      note('agentToken', caller, request);
+      return Promise.resolve({ token: 'a.b.c', expires_at: AT });
+    },
+    tokenKeys: () => {
+      note('tokenKeys', null);
+      return Promise.resolve({ keys: [] });
     },
     workflows: () => {
       note('workflows', null);

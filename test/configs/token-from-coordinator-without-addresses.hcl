@@ -1,0 +1,15 @@
+# error: 9:16 write coordinator { addresses
+identity {
+  certificate = "/etc/fettle/svid.pem"
+  key         = "/etc/fettle/svid.key"
+  bundle      = "/etc/fettle/bundle.pem"
+}
+temporal {
+  address    = "temporal.example.com:7233"
+  token_from = "coordinator"
+}
+coordinator {
+  issuer     = "spiffe://example.com/coordinator"
+  grant_keys = ["/etc/fettle/grant.pub"]
+}
+allow "ping" {}
