@@ -27,13 +27,13 @@ export function actionRun(
     timeoutMs: claims.timeout_ms,
     signal,
     secrets,
-    run: ({ timeoutMs = Infinity, ...command }) =>
+    run: ({ timeoutMs = Infinity, secrets: more = [], ...command }) =>
       runProcess({
         ...command,
         timeoutMs: Math.max(0, Math.min(timeoutMs, until - performance.now())),
         signal,
         attemptKey: attemptKey(attempt),
-        secrets,
+        secrets: [...secrets, ...more],
         onSpawn,
       }),
   };

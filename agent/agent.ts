@@ -62,6 +62,9 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const host: ActionHost = {
     facts,
     commands: new Map(deps.commands.map((command) => [command.name, command])),
+    clean: new Map(config.clean.map((rule) => [rule.name, rule])),
+    secretsDir: config.secretsDir,
+    diagnosticsDir: config.diagnosticsDir,
     ...PROGRAMS,
     ...deps.programs,
   };

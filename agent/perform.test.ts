@@ -64,6 +64,9 @@ async function host({
     host: {
       facts,
       commands,
+      clean: new Map(),
+      secretsDir: null,
+      diagnosticsDir: home.path,
       ...PROGRAMS,
       systemctl: await script(home.path, 'systemctl', `#!/bin/sh\necho ActiveState=active\nexec sleep 0.2\n`),
     },

@@ -112,6 +112,12 @@ export function cleanOf(section: Section<typeof cleanBlock>, problems: Problems)
   const { place, labels, path, given, values } = section;
   if (values === null) return null;
   const { directory, pattern, older_than: olderThanMs, keep } = values;
+  if (labels[0] === 'journal' || labels[0] === 'apt')
+    problems.error(
+      place,
+      path,
+      `what = "${labels[0]}" means something else to disk.clean; give the block another name`,
+    );
   if (SYSTEM.test(directory))
     problems.error(
       given.get('directory')?.place ?? place,

@@ -66,13 +66,13 @@ const DISK_CLEAN: ActionArguments['named'] = {
   what: {
     ...text(
       '"journal" (old journal files), "apt" (the cache of packages), or the name of a clean block of the host\'s own configuration',
-      '[A-Za-z0-9][A-Za-z0-9_.-]{0,63}',
+      '[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}',
     ),
     required: true,
   },
   keep_size: text(
     'journal only: old files go until the rest takes no more than this, e.g. "500M"',
-    '[1-9][0-9]{0,11}[KMGT]?',
+    '[1-9][0-9]{0,11}[KMGT]',
   ),
   keep_time: text('journal only: files older than this go, e.g. "14d"', '[1-9][0-9]{0,8}(?:s|m|h|d)'),
   min_free_percent: whole(

@@ -1,3 +1,4 @@
+import type { CleanRule } from '../../config/agent-rules.ts';
 import type { CommandDefinition } from '../../config/commands.ts';
 import type { ActionOutput, ActionResult, Args } from '../../workflows/contract.ts';
 import type { HostFacts } from '../host-facts.ts';
@@ -38,14 +39,30 @@ export type ActionEnd = Extract<ActionResult, { status: 'done' | 'failed' }>;
 export type ActionHost = {
   readonly facts: HostFacts;
   readonly commands: ReadonlyMap<string, CommandDefinition>;
+  /** The host's `clean` blocks, by name. */
+  readonly clean: ReadonlyMap<string, CleanRule>;
+  readonly secretsDir: string | null;
+  /** Where bundles of `diagnostics.collect` are kept. */
+  readonly diagnosticsDir: string;
 } & Programs;
 
-/** Absolute paths of what actions run. */
-export type Programs = { readonly systemctl: string; readonly journalctl: string; readonly loginctl: string };
-export const PROGRAMS: Programs = {
+/** Absolute paths of what actions run, and of what those programs keep. */
+export type Programs = { readonly [name in keyof typeof PROGRAMS]: string };
+export const PROGRAMS = {
   systemctl: '/usr/bin/systemctl',
   journalctl: '/usr/bin/journalctl',
   loginctl: '/usr/bin/loginctl',
+  aptGet: '/usr/bin/apt-get',
+  setpriv: '/usr/bin/setpriv',
+  dmesg: '/usr/bin/dmesg',
+  ss: '/usr/bin/ss',
+  df: '/usr/bin/df',
+  ps: '/usr/bin/ps',
+  euStack: '/usr/bin/eu-stack',
+  gdb: '/usr/bin/gdb',
+  journalFolder: '/var/log/journal',
+  volatileJournalFolder: '/run/log/journal',
+  packageCache: '/var/cache/apt/archives',
 };
 
 /** One run of one action. */
@@ -62,6 +79,8 @@ export type CommandLine = {
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly workingDirectory: string;
+  /** Values that must not show in its output, beside those of the action's arguments. */
+  readonly secrets?: readonly string[];
   /** Less than the action's own, when the command has a limit of its own. */
   readonly timeoutMs?: number;
 };

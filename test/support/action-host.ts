@@ -1,14 +1,15 @@
 /** What actions are handed, for their own tests: a host on which every program is `/bin/false`, and runs of real programs. */
-import type { ActionHost, ActionRun } from '../../agent/actions/action.ts';
+import { type ActionHost, type ActionRun, type Programs, PROGRAMS } from '../../agent/actions/action.ts';
 import { runProcess } from '../../agent/process-group.ts';
 
 /** Nothing on it works; a test puts in what it needs: `{ ...BARE_HOST, systemctl }`. */
 export const BARE_HOST: ActionHost = {
   facts: { bootId: 'boot', machineId: 'machine', agentVersion: '1' },
   commands: new Map(),
-  systemctl: '/bin/false',
-  journalctl: '/bin/false',
-  loginctl: '/bin/false',
+  clean: new Map(),
+  secretsDir: null,
+  diagnosticsDir: '/nonexistent/diagnostics',
+  ...(Object.fromEntries(Object.keys(PROGRAMS).map((name) => [name, '/bin/false'])) as Programs),
 };
 
 export function actionRun(
@@ -21,13 +22,13 @@ export function actionRun(
     timeoutMs,
     signal,
     secrets,
-    run: ({ timeoutMs: own = Infinity, ...line }) =>
+    run: ({ timeoutMs: own = Infinity, secrets: more = [], ...line }) =>
       runProcess({
         ...line,
         timeoutMs: Math.max(0, Math.min(own, until - performance.now())),
         signal,
         attemptKey: `action-test-${process.pid}`,
-        secrets,
+        secrets: [...secrets, ...more],
         onSpawn: () => undefined,
       }),
   };
