@@ -1,4 +1,5 @@
 import type { CommanderError } from 'commander';
+import { addAuthorCommands } from './author-commands.ts';
 import { EXIT } from './exit-code.ts';
 import { type Dispatch, FettleCommand } from './fettle-command.ts';
 import { addOperatorCommands } from './operator-commands.ts';
@@ -50,6 +51,7 @@ export function buildProgram(dispatch: Dispatch, output: TreeOutput): FettleComm
   addPeopleCommands(program, dispatch);
   addStopCommands(program, dispatch);
   addRecordCommands(program, dispatch);
+  addAuthorCommands(program, dispatch);
   addOperatorCommands(program, dispatch);
   addRoleCommands(program, dispatch);
   catchExits(program);

@@ -31,6 +31,13 @@ describe('a built package, away from the checkout', () => {
     assert.match(stdout + stderr, /acl\.hcl:4:5: .*methud/);
   });
 
+  it('runs a workflow against fakes', async () => {
+    await writeFile(path.join(home, 'look.hcl'), 'step "look" {\n  action = "ping"\n}\n');
+    const { code, stdout, stderr } = await fettle('test', path.join(home, 'look.hcl'));
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^healed after 1s/m);
+  });
+
   it('loads what agents and coordinators are made of', async () => {
     for (const role of ['agent', 'coordinator']) {
       const { code, stderr } = await fettle(role, '--config', path.join(home, 'nowhere.hcl'));

@@ -144,7 +144,7 @@ async function attempt(
 }
 
 /** The step must be what the plan says, and the plan what the gate admitted. */
-function checkedArguments(input: ActInput): Record<string, ArgValue> {
+export function checkedArguments(input: ActInput): Record<string, ArgValue> {
   const { plan, planDigest, call } = input;
   if (shortDigestOf(plan) !== planDigest)
     throw ApplicationFailure.nonRetryable('the plan is not the one that was admitted');
