@@ -201,7 +201,7 @@ export const ACTION_ARGUMENTS: Readonly<Record<keyof typeof ACTIONS, ActionArgum
   'systemd.stop': { description: 'stops a systemd unit and waits for the job', named: { unit }, others: null },
   'systemd.reload': {
     description: 'makes an active systemd unit read its configuration again; one that cannot is refused',
-    named: { unit },
+    named: SYSTEMD_START,
     others: null,
   },
   'systemd.reset-failed': {

@@ -5,6 +5,8 @@ import { diskClean } from './disk-clean.ts';
 import { exec } from './exec.ts';
 import { networkCheck } from './network-check.ts';
 import { ping } from './ping.ts';
+import { systemdReload } from './systemd-reload.ts';
+import { systemdResetFailed } from './systemd-reset-failed.ts';
 import { systemdRestart } from './systemd-restart.ts';
 import { systemdStart } from './systemd-start.ts';
 import { systemdStatus } from './systemd-status.ts';
@@ -20,8 +22,8 @@ const EVERY: readonly Action[] = [
   systemdRestart,
   systemdStart,
   systemdStop,
-  coming('systemd.reload'),
-  coming('systemd.reset-failed'),
+  systemdReload,
+  systemdResetFailed,
   systemdStatus,
   coming('node.facts'),
   coming('node.reboot'),

@@ -1,6 +1,8 @@
+import { uptime } from 'node:os';
+import type { Scalar } from '../../workflows/contract.ts';
 import { type Action, type ActionEnd, type ActionHost, factsOnly } from './action.ts';
 import { argumentCheck } from './argument-check.ts';
-import { readUnit, unitFacts } from './systemctl.ts';
+import { factOf, readUnit, unitFacts, type UnitState } from './systemctl.ts';
 
 const check = argumentCheck('systemd.status');
 
@@ -21,7 +23,7 @@ export const systemdStatus: Action = {
 async function status(host: ActionHost, unit: string): Promise<ActionEnd> {
   try {
     const state = await readUnit(host, unit);
-    const output = factsOnly({ unit, ...unitFacts(state) });
+    const output = factsOnly({ unit, ...unitFacts(state), ...moreFacts(state) });
     if (state.LoadState !== 'not-found') return { status: 'done', output };
     return { status: 'failed', code: 'exit', message: `this host has no unit ${unit}`, output };
   } catch (error) {
@@ -34,3 +36,24 @@ async function status(host: ActionHost, unit: string): Promise<ActionEnd> {
     };
   }
 }
+
+/** What systemd keeps only with accounting switched on is left out where it is not. */
+function moreFacts(state: UnitState): Record<string, Scalar> {
+  const changed = Number(state.StateChangeTimestampMonotonic) / 1e6;
+  const cpu = factOf(state.CPUUsageNSec);
+  const facts: Record<string, Scalar> = {
+    load_state: state.LoadState,
+    enabled: state.UnitFileState,
+    type: state.Type,
+    can_reload: state.CanReload,
+    needs_daemon_reload: state.NeedDaemonReload,
+    exit_status: factOf(state.ExecMainStatus),
+    memory_bytes: factOf(state.MemoryCurrent),
+    tasks: factOf(state.TasksCurrent),
+    cpu_s: typeof cpu === 'number' ? Math.round(cpu / 1e8) / 10 : '',
+    in_this_state_s: changed > 0 ? Math.max(0, Math.round(uptime() - changed)) : '',
+  };
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => !UNSET.has(value)));
+}
+/** `[not set]` was the greatest number of 64 bits once. */
+const UNSET: ReadonlySet<Scalar> = new Set(['', '[not set]', '18446744073709551615']);
