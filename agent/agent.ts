@@ -143,7 +143,7 @@ async function worksOn(begun: Begun, host: ActionHost): Promise<boolean> {
 function keepHouse(ledger: Ledger, metrics: AgentMetrics, log: Logger): NodeJS.Timeout {
   const prune = async (): Promise<void> => {
     try {
-      await ledger.prune(Date.now());
+      await ledger.prune();
     } catch (error) {
       log.error({ error: (error as Error).message }, 'cannot drop old entries of the ledger');
     }

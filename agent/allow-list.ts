@@ -2,15 +2,22 @@ import type { AllowRule, NeverRule } from '../config/agent-rules.ts';
 import { formatProblem, type Place } from '../config/problem.ts';
 import type { ArgResolved, Args } from '../workflows/contract.ts';
 import { type Fit, fitOf, seemsUnder } from './argument-fit.ts';
+import { type Cap, capsOf, checkCap } from './caps.ts';
+import type { BegunAction, Room } from './ledger.ts';
 import { RefusalError } from './refusal.ts';
 import { unitNames } from './unit-aliases.ts';
 
 /** Decides from the host's own blocks alone; no coordinator can widen it. */
 export type AllowList = {
-  /** @throws RefusalError `action_not_allowed` */
-  readonly check: (action: string, args: Args) => void;
+  /**
+   * Gives what must still be asked when the action begins: whether the caps leave room for it; null when there are none.
+   * @throws RefusalError `action_not_allowed`
+   */
+  readonly check: (action: string, args: Args) => Room | null;
   /** What the blocks say about an order, and which of them. */
   readonly judge: (action: string, args: Args) => Verdict;
+  /** The caps of these blocks, counted from what the ledger holds. */
+  readonly caps: (by: readonly AllowRule[], begun: readonly BegunAction[]) => readonly Cap[];
 };
 
 export type Verdict =
@@ -44,13 +51,38 @@ export function createAllowList(
       message: named.length === 0 ? notNamed(action) : notThese(action, named, args),
     };
   };
+  const caps = (by: readonly AllowRule[], begun: readonly BegunAction[]): readonly Cap[] =>
+    allowing
+      .filter(({ rule }) => by.includes(rule) && isCapped(rule))
+      .flatMap((one) =>
+        capsOf(
+          one.rule,
+          begun.filter((past) => covers(one, past)),
+        ),
+      );
   return {
     judge,
+    caps,
     check(action, args) {
       const verdict = judge(action, args);
       if (!verdict.allowed) throw new RefusalError('action_not_allowed', verdict.message);
+      const { by } = verdict;
+      return by.some(isCapped) ? (begun) => caps(by, begun).forEach(checkCap) : null;
     },
   };
+}
+
+const isCapped = ({ perHour, concurrent }: AllowRule): boolean => perHour !== null || concurrent !== null;
+
+/** Whether the block would let this in: what it cannot judge, such as a secret that the ledger does not hold, counts. */
+const covers = ({ rule, bounds }: Compiled<AllowRule>, { action, args }: BegunAction): boolean =>
+  (rule.action === '*' || rule.action === action) &&
+  bounds.every(([name, fit]) => Object.hasOwn(args, name) && mayFit(fit, args[name]));
+
+function mayFit(fit: Fit, value: unknown): boolean {
+  if (Array.isArray(value)) return value.every((element) => mayFit(fit, element));
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return fit(value) !== false;
+  return true;
 }
 
 function compile<R extends NeverRule>(

@@ -9,7 +9,7 @@ export class LedgerError extends Error {
   override readonly name = 'LedgerError';
 }
 
-const TEMPORARY = '.new-';
+export const TEMPORARY = '.new-';
 export const isTemporary = (name: string): boolean => name.startsWith(TEMPORARY);
 
 /**

@@ -14,7 +14,9 @@ import { PROGRAMS } from './actions/action.ts';
 import { createAllowList } from './allow-list.ts';
 import { createAttempts } from './attempts.ts';
 import { checkBeginBy } from './grants.ts';
-import { attemptKey, type LedgerLimits, openLedger } from './ledger.ts';
+import { type BootClock, hostClock } from './boot-clock.ts';
+import { attemptKey, openLedger } from './ledger.ts';
+import type { LedgerLimits } from './ledger-pruning.ts';
 import { createPerformer } from './perform.ts';
 import { ownProcess, type ProcessMark, readProcess } from './procfs.ts';
 
@@ -35,9 +37,21 @@ type HostOptions = {
   bootId?: string;
   allow?: string;
   limits?: LedgerLimits;
+  clock?: BootClock;
   secretsDir?: string;
   dir?: string;
 };
+
+/** The host's clock, and a way to let time pass. */
+function settable() {
+  let passed = 0;
+  const real = hostClock();
+  const clock: BootClock = {
+    now: () => real.now() + passed,
+    instant: () => ({ boot: real.instant().boot, uptime: real.instant().uptime + passed }),
+  };
+  return { clock, pass: (ms: number) => void (passed += ms) };
+}
 
 /** An agent without its queues: what is left of it is the ledger and everything that decides. */
 async function host({
@@ -45,10 +59,11 @@ async function host({
   bootId = 'boot-1',
   allow = '*',
   limits,
+  clock,
   secretsDir,
   dir,
 }: HostOptions = {}) {
-  const ledger = await openLedger(dir ?? home.path, limits);
+  const ledger = await openLedger(dir ?? home.path, limits, clock);
   const facts = { bootId, machineId: 'machine-1', agentVersion: '1' };
   const commands = new Map([
     ['count', command('count', await script(home.path, 'count.sh', `#!/bin/sh\necho x >> ${count}\n`))],
@@ -356,11 +371,13 @@ describe('the ledger', () => {
   });
 
   it('drops what is old under a floor that re-admits nothing, also when the clock steps back', async () => {
-    const limits = { keepMs: 1000, maxEntries: 100, keepLeastMs: 1000 };
+    const limits = { keepMs: 1000, maxEntries: 100, keepLeastMs: 1000, fullAt: 1000 };
+    const { clock, pass } = settable();
     const given = grant();
-    const on = await host({ limits });
+    const on = await host({ limits, clock });
     assert.equal(await resultOf(on, given), 'done');
-    await on.ledger.prune(Date.now() + 60_000);
+    pass(60_000);
+    await on.ledger.prune();
     assert.deepEqual([await names(), on.ledger.size()], [[], 0]);
     const yesterday = () => Date.now() - 86_400_000;
     for (const next of [on, await host({ limits })]) assert.equal(await resultOf(next, given, yesterday), 'grant_used');
@@ -372,7 +389,7 @@ describe('the ledger', () => {
   });
 
   it('keeps what has no end on record, however old, and the newest up to its number', async () => {
-    const limits = { keepMs: 1e12, maxEntries: 2, keepLeastMs: 0 };
+    const limits = { keepMs: 1e12, maxEntries: 2, keepLeastMs: -1, fullAt: 1000 };
     const on = await host({ limits });
     for (const step of ['a', 'b', 'c', 'd'])
       await perform(on, grant({ command: 'count' }, { step, begin_by: Date.now() + 200 }));
@@ -380,7 +397,7 @@ describe('the ledger', () => {
     const held = perform(on, grant({ command: 'hold' }, { step: 'held' }), cancel.signal);
     await eventually(() => runs() === 5);
     await eventually(async () => {
-      await on.ledger.prune(Date.now());
+      await on.ledger.prune();
       return on.ledger.size() === 2;
     });
     assert.equal(

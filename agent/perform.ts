@@ -7,7 +7,7 @@ import { checkBrake } from './brake.ts';
 import { sha256 } from './digest.ts';
 import { LedgerError } from './durable-file.ts';
 import { checkBeginBy } from './grants.ts';
-import { attemptKey } from './ledger.ts';
+import { attemptKey, type Room } from './ledger.ts';
 import type { Attempt, Begun } from './ledger-records.ts';
 import type { Job, OpenedOrder, Performed, PerformerSetting } from './order-job.ts';
 import { createUnrecorded, onRecord, outcomeOf, putOnRecord } from './recorded-answers.ts';
@@ -99,7 +99,13 @@ function refusalOf(error: unknown): Extract<ActionResult, { status: 'refused' }>
   throw error;
 }
 
-type Ready = { readonly action: Action; readonly prepared: PreparedAction; readonly secrets: readonly string[] };
+type Ready = {
+  readonly action: Action;
+  readonly prepared: PreparedAction;
+  readonly secrets: readonly string[];
+  /** What the caps of this host's allow blocks leave; null without caps. */
+  readonly room: Room | null;
+};
 
 /** Everything about an order that can be judged without waiting: action, allow-list, secrets, arguments. @throws RefusalError */
 async function judge(setting: PerformerSetting, { claims, order }: Job): Promise<Ready> {
@@ -111,8 +117,8 @@ async function judge(setting: PerformerSetting, { claims, order }: Job): Promise
     );
   }
   const { args, secrets } = await fillSecrets(order.args, setting.secretsDir);
-  setting.allow.check(action.name, args);
-  return { action, prepared: action.prepare(args, setting.host), secrets };
+  const room = setting.allow.check(action.name, args);
+  return { action, prepared: action.prepare(args, setting.host), secrets, room };
 }
 
 /** The last looks before acting: a place, time, the brake. @throws RefusalError */
@@ -157,7 +163,7 @@ async function carryOut(setting: PerformerSetting, job: Job, abort: (reason: str
   try {
     const known = await attempts.stateOf(attempt);
     if (known.state !== 'none') return await onRecord(setting, job, known);
-    if (claims.begin_by <= ledger.floor()) {
+    if (claims.begin_by <= (await ledger.floor())) {
       throw new RefusalError(
         'grant_used',
         'the order is older than what this host still has on record, and may have been used',
@@ -165,12 +171,12 @@ async function carryOut(setting: PerformerSetting, job: Job, abort: (reason: str
     }
     job.check();
     await closeEarlier(setting, job);
-    const { action, prepared, secrets } = await judge(setting, job);
+    const { action, prepared, secrets, room } = await judge(setting, job);
     release = await enter(setting, job, action);
     await prepared.admit?.();
     attempts.register(attempt, { own: action.afterBoot === undefined, abort, done: recorded.promise });
     const begun = beginning(setting, job);
-    if (!(await ledger.take(attempt, begun))) {
+    if (!(await ledger.take(attempt, begun, room))) {
       recorded.resolve();
       return await onRecord(setting, job, await attempts.stateOf(attempt));
     }
@@ -217,6 +223,7 @@ function beginning({ host, owner }: PerformerSetting, { claims, order, attempt }
     at,
     deadline: at + claims.timeout_ms,
     beginBy: claims.begin_by,
+    issuedAt: claims.iat * 1000,
   };
 }
 

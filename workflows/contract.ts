@@ -299,7 +299,8 @@ export type AgentRefusal =
   /** The host is not in a state in which it may be done: no such unit, somebody is logged in, more processes than allowed. */
   | 'host_state'
   | 'brake'
-  | 'busy';
+  | 'busy'
+  | 'cap_reached';
 
 export type ActionResult =
   /** The action ended and did what was asked. */

@@ -38,6 +38,7 @@ const refusals = [
   'host_state',
   'brake',
   'busy',
+  'cap_reached',
 ] as const;
 
 const result = z.discriminatedUnion('status', [
