@@ -93,7 +93,7 @@ async function firstBytes(file: string): Promise<string> {
 
 const shown = (text: string): string =>
   text
-    .replaceAll(/\p{Cc}+/gu, ' ')
+    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
     .trim()
     .slice(0, MAX_SHOWN);
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'error';

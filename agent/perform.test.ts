@@ -5,6 +5,7 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test';
 import { pino } from 'pino';
+import type { AllowRule } from '../config/agent-rules.ts';
 import type { ProgramCommand } from '../config/commands.ts';
 import { digest, script } from '../test/support/agent-bench.ts';
 import { eventually, temporaryDirectory } from '../test/support/processes.ts';
@@ -36,6 +37,7 @@ type HostOptions = {
   owner?: ProcessMark;
   bootId?: string;
   allow?: string;
+  caps?: Partial<Pick<AllowRule, 'perHour' | 'concurrent'>>;
   limits?: LedgerLimits;
   clock?: BootClock;
   secretsDir?: string;
@@ -45,12 +47,13 @@ type HostOptions = {
 /** The host's clock, and a way to let time pass. */
 function settable() {
   let passed = 0;
+  let stepped = 0;
   const real = hostClock();
   const clock: BootClock = {
-    now: () => real.now() + passed,
+    now: () => real.now() + passed + stepped,
     instant: () => ({ boot: real.instant().boot, uptime: real.instant().uptime + passed }),
   };
-  return { clock, pass: (ms: number) => void (passed += ms) };
+  return { clock, pass: (ms: number) => void (passed += ms), step: (ms: number) => void (stepped += ms) };
 }
 
 /** An agent without its queues: what is left of it is the ledger and everything that decides. */
@@ -58,6 +61,7 @@ async function host({
   owner = ownProcess(),
   bootId = 'boot-1',
   allow = '*',
+  caps = {},
   limits,
   clock,
   secretsDir,
@@ -87,7 +91,7 @@ async function host({
     },
     ledger,
     attempts,
-    allow: createAllowList([{ place, action: allow, args: {}, perHour: null, concurrent: null }]),
+    allow: createAllowList([{ place, action: allow, args: {}, perHour: null, concurrent: null, ...caps }]),
     slots,
     owner,
     brakeFile: join(home.path, 'stop'),
@@ -412,6 +416,67 @@ describe('the ledger', () => {
     await host();
     writeFileSync(join(home.path, 'ledger', 'floor'), 'x');
     await assert.rejects(host(), /floor is damaged/);
+  });
+});
+
+describe('caps', () => {
+  it('hold over restarts and steps of the clock, until an hour has passed', async () => {
+    const { clock, pass, step } = settable();
+    const again = () => host({ caps: { perHour: 2 }, clock });
+    const next = (name: string) => grant(undefined, { step: name, begin_by: Date.now() + 3_000_000 });
+    assert.equal(await resultOf(await again(), next('a')), 'done');
+    pass(3_000_000);
+    assert.equal(await resultOf(await again(), next('b')), 'done');
+    const on = await again();
+    const over = await perform(on, next('c'));
+    assert.match(
+      JSON.stringify(over.result),
+      /cap_reached.*per_hour = 2, and 2 are counted; the next may begin in 10 min/,
+    );
+    for (const ms of [3_600_000, -7_200_000]) {
+      step(ms);
+      assert.equal(await resultOf(await again(), next(`stepped ${ms}`)), 'cap_reached');
+    }
+    pass(600_000);
+    assert.equal(await resultOf(on, next('d')), 'done');
+    assert.equal(runs(), 3);
+  });
+
+  it('let so many be at work at once, in several processes too', async () => {
+    const [one, other] = [await host({ caps: { concurrent: 1 } }), await host({ caps: { concurrent: 1 } })];
+    const cancel = new AbortController();
+    const held = perform(one, grant({ command: 'hold' }, { step: 'held' }), cancel.signal);
+    await eventually(() => runs() === 1);
+    assert.equal(await resultOf(other, grant(undefined, { step: 'second' })), 'busy');
+    cancel.abort();
+    await held;
+    assert.equal(await resultOf(other, grant(undefined, { step: 'third' })), 'done');
+    assert.equal(runs(), 2);
+  });
+
+  it('refuse when what is on record cannot be counted', async () => {
+    const on = await host({ caps: { perHour: 9 } });
+    const first = grant();
+    assert.equal(await resultOf(on, first), 'done');
+    writeFileSync(join(home.path, 'ledger', attemptKey(attemptOf(first))), 'x');
+    assert.equal(await resultOf(on, grant(undefined, { step: 'next' })), 'ledger_failed');
+    assert.equal(runs(), 1);
+  });
+});
+
+describe('the brake', () => {
+  it('ends what runs when it says so, and nothing begins until it is gone', async () => {
+    const on = await host();
+    const held = perform(on, grant({ command: 'hold' }));
+    await eventually(() => runs() === 1);
+    await writeFile(join(home.path, 'stop'), 'reason: leak\ncancel: yes\n');
+    const { result } = await held;
+    assert.equal(result.status === 'failed' && result.code, 'cancelled');
+    const refused = await perform(on, grant(undefined, { step: 'later' }));
+    assert.match(JSON.stringify(refused.result), /"brake".*leak/);
+    await rm(join(home.path, 'stop'));
+    assert.equal(await resultOf(on, grant(undefined, { step: 'last' })), 'done');
+    assert.equal(runs(), 2);
   });
 });
 

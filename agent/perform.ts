@@ -3,7 +3,7 @@ import { actionRun, clean, noteProcess, runSafely } from './action-run.ts';
 import { ALL_ACTIONS } from './actions/all-actions.ts';
 import type { Action, ActionEnd, PreparedAction } from './actions/action.ts';
 import { fence } from './attempts.ts';
-import { checkBrake } from './brake.ts';
+import { checkBrake, followBrake } from './brake.ts';
 import { sha256 } from './digest.ts';
 import { LedgerError } from './durable-file.ts';
 import { checkBeginBy } from './grants.ts';
@@ -142,14 +142,19 @@ async function lookOnly(setting: PerformerSetting, job: Job): Promise<Performed>
   const { action, prepared, secrets } = await judge(setting, job);
   const release = await enter(setting, job, action);
   const from = Date.now();
+  const abort = new AbortController();
+  const following = follow(job.signal, abort);
+  const unbraked = followBrake(setting.brakeFile, (reason) => abort.abort(reason));
   try {
-    const run = actionRun(job, secrets, () => undefined);
+    const run = actionRun({ ...job, signal: abort.signal }, secrets, () => undefined);
     await prepared.admit?.();
     const result: ActionEnd = job.claims.dry_run
       ? { status: 'done', output: await prepared.rehearse(run) }
       : await prepared.run(run);
     return { result: clean(result, secrets), from, to: Date.now(), repeated: false };
   } finally {
+    unbraked();
+    following();
     release();
   }
 }
@@ -159,6 +164,7 @@ async function carryOut(setting: PerformerSetting, job: Job, abort: (reason: str
   const { ledger, attempts } = setting;
   const { claims, attempt } = job;
   let release = (): void => undefined;
+  let unbraked = (): void => undefined;
   const recorded = Promise.withResolvers<void>();
   try {
     const known = await attempts.stateOf(attempt);
@@ -180,6 +186,7 @@ async function carryOut(setting: PerformerSetting, job: Job, abort: (reason: str
       recorded.resolve();
       return await onRecord(setting, job, await attempts.stateOf(attempt));
     }
+    unbraked = followBrake(setting.brakeFile, abort);
     const result = clean(await runSafely(prepared, job, secrets, noteProcess(setting, attempt)), secrets);
     const ended = await putOnRecord(setting, attempt, { result, from: begun.at, to: Date.now() }, recorded.resolve);
     return { ...ended, repeated: false };
@@ -187,6 +194,7 @@ async function carryOut(setting: PerformerSetting, job: Job, abort: (reason: str
     recorded.resolve();
     return await refuseForEver(setting, job, error);
   } finally {
+    unbraked();
     release();
   }
 }
