@@ -180,9 +180,9 @@ describe('disk.clean of a folder', () => {
     let seen = 0;
     for (let round = 0; round < 40; round += 1) {
       for (const name of names) await file(join(tree, 'sub', name), 10, 1);
-      let over = false;
+      const over = new AbortController();
       const swapping = (async () => {
-        while (!over) {
+        while (!over.signal.aborted) {
           for (const [from, to] of [
             [join(tree, 'sub'), real],
             [evil, join(tree, 'sub')],
@@ -196,7 +196,7 @@ describe('disk.clean of a folder', () => {
         }
       })();
       const end = await clean();
-      over = true;
+      over.abort();
       await swapping;
       seen += Number(end.output.facts['deleted_files']);
       assert.deepEqual(await left(outside), before);

@@ -1,3 +1,4 @@
+import type { Scalar } from '../../workflows/contract.ts';
 import { RefusalError } from '../refusal.ts';
 import { type Action, type ActionEnd, type ActionHost, type ActionRun, factsOnly } from './action.ts';
 import type { Cleaning } from './cleaning.ts';
@@ -27,7 +28,7 @@ export const diskClean: Action = {
 
 const refuse = (message: string): RefusalError => new RefusalError('args_invalid', `disk.clean: ${message}`);
 
-function cleaningOf(given: Readonly<Record<string, unknown>>, host: ActionHost): Cleaning {
+function cleaningOf(given: Readonly<Record<string, Scalar>>, host: ActionHost): Cleaning {
   const what = String(given['what']);
   if (what === 'journal') {
     const size = given['keep_size'] === undefined ? null : String(given['keep_size']);

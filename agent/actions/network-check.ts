@@ -1,14 +1,116 @@
+import type { Scalar } from '../../workflows/contract.ts';
 import { RefusalError } from '../refusal.ts';
-import type { Action } from './action.ts';
+import { type Action, type ActionEnd, type ActionRun, factsOnly } from './action.ts';
 import { argumentCheck } from './argument-check.ts';
+import { cutShort, failed, within } from './ending.ts';
+import { dnsProbe, httpProbe, type Probe, tcpProbe, tlsProbe } from './network-probes.ts';
 
 const check = argumentCheck('network.check');
 
+/** Asks the network one question from where this host stands. */
 export const networkCheck: Action = {
   name: 'network.check',
   capped: true,
   prepare(args) {
-    check(args);
-    throw new RefusalError('action_unknown', 'network.check is not in this version of the agent yet');
+    const given = check(args);
+    const kind = String(given['kind']);
+    checkFitting(kind, Object.keys(args));
+    const asked = { kind, probe: KINDS[kind]!.probe(given), given };
+    return {
+      rehearse: async (run) => (await look(asked, run)).output,
+      run: (run) => look(asked, run),
+      worksOn: async () => false,
+    };
   },
 };
+
+const refuse = (message: string): RefusalError => new RefusalError('args_invalid', `network.check: ${message}`);
+
+type Given = Readonly<Record<string, Scalar>>;
+const text = (given: Given, name: string): string | null => (given[name] === undefined ? null : String(given[name]));
+const number = (given: Given, name: string): number | null => (given[name] === undefined ? null : Number(given[name]));
+const certificate = (given: Given) => ({
+  minValidDays: Number(given['min_valid_days']),
+  trusted: given['trusted'] === true,
+});
+
+type Kind = {
+  readonly needs: readonly string[];
+  readonly takes: readonly string[];
+  readonly probe: (given: Given) => Probe;
+};
+const KINDS: Readonly<Record<string, Kind>> = {
+  dns: {
+    needs: ['host'],
+    takes: ['address', 'server', 'server_port'],
+    probe: (given) => {
+      const server = text(given, 'server');
+      const shown = server?.includes(':') === true ? `[${server}]` : server;
+      return dnsProbe({
+        host: String(given['host']),
+        address: text(given, 'address'),
+        server: shown === null ? null : `${shown}:${Number(given['server_port'])}`,
+      });
+    },
+  },
+  tcp: {
+    needs: ['host', 'port'],
+    takes: [],
+    probe: (given) => tcpProbe(String(given['host']), Number(given['port'])),
+  },
+  tls: {
+    needs: ['host'],
+    takes: ['port', 'server_name', 'min_valid_days', 'trusted'],
+    probe: (given) =>
+      tlsProbe({
+        host: String(given['host']),
+        port: number(given, 'port') ?? 443,
+        serverName: text(given, 'server_name') ?? String(given['host']),
+        ...certificate(given),
+      }),
+  },
+  http: {
+    needs: ['url'],
+    takes: ['method', 'expect_status', 'body_contains', 'min_valid_days', 'trusted'],
+    probe: (given) =>
+      httpProbe({
+        url: String(given['url']),
+        method: String(given['method']),
+        expectStatus: number(given, 'expect_status'),
+        bodyContains: text(given, 'body_contains'),
+        ...certificate(given),
+      }),
+  },
+};
+
+function checkFitting(kind: string, names: readonly string[]): void {
+  const { needs, takes } = KINDS[kind]!;
+  const missing = needs.filter((name) => !names.includes(name));
+  if (missing.length > 0) throw refuse(`kind = "${kind}" needs ${missing.join(' and ')}`);
+  const fitting = ['kind', 'max_latency_ms', 'timeout_ms', ...needs, ...takes];
+  const strange = names.filter((name) => !fitting.includes(name));
+  if (strange.length > 0)
+    throw refuse(`kind = "${kind}" does not take ${strange.join(', ')}; it takes ${fitting.join(', ')}`);
+}
+
+type Asked = { readonly kind: string; readonly probe: Probe; readonly given: Given };
+
+async function look({ kind, probe, given }: Asked, run: ActionRun): Promise<ActionEnd> {
+  const timeoutMs = Math.min(Number(given['timeout_ms']), run.timeoutMs);
+  const signal = within(run, timeoutMs);
+  try {
+    const { facts, latencyMs, fault } = await probe(signal);
+    const slowest = number(given, 'max_latency_ms');
+    const slow =
+      slowest !== null && latencyMs > slowest ? `took ${latencyMs} ms, and ${slowest} ms would be good` : null;
+    const output = factsOnly({ kind, ok: fault === null && slow === null, latency_ms: latencyMs, ...facts });
+    const wrong = fault ?? slow;
+    return wrong === null ? { status: 'done', output } : failed('exit', `${kind}: ${wrong}`, output);
+  } catch (error) {
+    const output = factsOnly({ kind, ok: false });
+    if (run.signal.aborted) return failed('cancelled', `${kind}: was called off`, output);
+    if (signal.aborted) return failed(cutShort(run), `${kind}: no answer within ${timeoutMs} ms`, output);
+    const { code } = error as NodeJS.ErrnoException;
+    return failed('exit', `${kind}: no answer (${code ?? 'error'})`, output);
+  }
+}
