@@ -63,6 +63,7 @@ export const PROGRAMS = {
   journalFolder: '/var/log/journal',
   volatileJournalFolder: '/run/log/journal',
   packageCache: '/var/cache/apt/archives',
+  utmp: '/run/utmp',
 };
 
 /** One run of one action. */

@@ -4,6 +4,7 @@ import { diagnosticsCollect } from './diagnostics-collect.ts';
 import { diskClean } from './disk-clean.ts';
 import { exec } from './exec.ts';
 import { networkCheck } from './network-check.ts';
+import { nodeReboot } from './node-reboot.ts';
 import { ping } from './ping.ts';
 import { systemdReload } from './systemd-reload.ts';
 import { systemdResetFailed } from './systemd-reset-failed.ts';
@@ -26,7 +27,7 @@ const EVERY: readonly Action[] = [
   systemdResetFailed,
   systemdStatus,
   coming('node.facts'),
-  coming('node.reboot'),
+  nodeReboot,
   coming('process.list'),
   coming('process.kill'),
   coming('logs.tail'),

@@ -83,6 +83,14 @@ export async function readUnit(host: ActionHost, unit: string): Promise<UnitStat
 export const tryRead = (host: ActionHost, unit: string): Promise<UnitState | null> =>
   readUnit(host, unit).catch(() => null);
 
+/** How the host as a whole stands: `running degraded starting stopping maintenance ...`. @throws Error as readUnit */
+export async function readSystem(host: ActionHost): Promise<{ readonly state: string; readonly failedUnits: number }> {
+  const printed = await askSystemd(host, 'show', '--property=SystemState,NFailedUnits');
+  const [, state] = /^SystemState=(.+)$/m.exec(printed) ?? [];
+  if (state === undefined) throw new Error('systemctl show gave no SystemState');
+  return { state, failedUnits: Number(/^NFailedUnits=(\d+)$/m.exec(printed)?.[1] ?? 0) };
+}
+
 /** Names in one property, e.g. of `RequiredBy`. */
 export const namesIn = (value: string): string[] => value.split(' ').filter((name) => name !== '');
 
