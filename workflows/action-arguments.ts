@@ -219,7 +219,10 @@ export const ACTION_ARGUMENTS: Readonly<Record<keyof typeof ACTIONS, ActionArgum
   },
   'node.facts': {
     description: 'reads load, memory, disks, uptime, pressure and the busiest processes; changes nothing',
-    named: { top: whole('so many processes, by CPU and by memory', 0, 20, 5) },
+    named: {
+      top: whole('so many processes, by CPU and by memory', 0, 20, 5),
+      path: text('a folder whose file system is measured as well, by itself: the facts path_*', `/|${ABSOLUTE_PATH}`),
+    },
     others: null,
   },
   'node.reboot': {
