@@ -46,7 +46,8 @@ function secretName(ref: string): string {
   throw new RefusalError('args_invalid', `an argument holds the reference ${shown}; a host fills only secret.NAME`);
 }
 
-async function readSecret(name: string, secretsDir: string | null): Promise<string> {
+/** @throws RefusalError `args_invalid`; no message holds a value. */
+export async function readSecret(name: string, secretsDir: string | null): Promise<string> {
   const refuse = (why: string, cause?: unknown): RefusalError =>
     new RefusalError('args_invalid', `secret ${JSON.stringify(name)} ${why}`, cause);
   if (secretsDir === null) throw refuse('is asked for but the agent has no secrets_dir');

@@ -54,6 +54,7 @@ export const PROGRAMS = {
   loginctl: '/usr/bin/loginctl',
   aptGet: '/usr/bin/apt-get',
   setpriv: '/usr/bin/setpriv',
+  getent: '/usr/bin/getent',
   dmesg: '/usr/bin/dmesg',
   ss: '/usr/bin/ss',
   df: '/usr/bin/df',

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { temporaryDirectory } from '../../test/support/processes.ts';
 import type { CommandDefinition, ProgramCommand } from '../../config/commands.ts';
 import type { Args } from '../../workflows/contract.ts';
 import type { ProcessEnd } from '../process-group.ts';
@@ -32,10 +35,10 @@ const run = (timeoutMs = 30_000, signal = new AbortController().signal): ActionR
   run: (line): Promise<ProcessEnd> =>
     runProcess({
       timeoutMs,
+      secrets: [],
       ...line,
       signal,
       attemptKey: `exec-test-${process.pid}`,
-      secrets: [],
       onSpawn: () => undefined,
     }),
 });
@@ -184,5 +187,56 @@ describe('exec', () => {
     ]);
     const slow = await call({ command: 'echo' }, { ...echo, argv: ['/bin/sleep', '60'], inputs: [], timeoutMs: 50 });
     assert.equal(slow.status === 'failed' && slow.code, 'timeout');
+  });
+
+  describe('with secrets of the host', () => {
+    it('puts them into the environment, and strikes them out of all that is reported', async () => {
+      await using secrets = await temporaryDirectory('fettle-exec-secrets-');
+      await writeFile(join(secrets.path, 'api-token'), 'hush-hush-7\n');
+      const command = {
+        ...echo,
+        argv: ['/bin/sh', '-c', 'echo "t=$TOKEN $TOKEN"; test "$TOKEN" = hush-hush-7'],
+        inputs: [],
+        secrets: { TOKEN: 'api-token' },
+      };
+      const host = { ...hostOf(command), secretsDir: secrets.path };
+      const prepared = exec.prepare({ command: 'echo' }, host);
+      await prepared.admit?.();
+      const end = await prepared.run(run());
+      assert.deepEqual([end.status, end.output.tail], ['done', 't=[secret] [secret]\n']);
+      assert.doesNotMatch(JSON.stringify(await prepared.rehearse(run())), /hush/);
+    });
+
+    it('is refused before it begins when one is not there', async () => {
+      const command = { ...echo, argv: ['/bin/true'], inputs: [], secrets: { TOKEN: 'none' } };
+      const prepared = exec.prepare({ command: 'echo' }, hostOf(command));
+      await assert.rejects(
+        async () => prepared.admit?.(),
+        /secret "none" is asked for but the agent has no secrets_dir/,
+      );
+      const end = await prepared.run(run());
+      assert.deepEqual(end.status === 'failed' && end.code, 'spawn');
+    });
+  });
+
+  describe('as a user', { skip: process.getuid?.() === 0 ? false : 'needs root' }, () => {
+    const tools = { setpriv: '/usr/bin/setpriv', getent: '/usr/bin/getent' };
+    const as = (user: string, argv: readonly string[]) =>
+      exec.prepare({ command: 'echo' }, { ...hostOf({ ...echo, argv, inputs: [], user }), ...tools });
+
+    it('runs with the ids, groups and home of that user, and no capability left', async () => {
+      const script = 'id -un; id -gn; echo $HOME $USER; grep CapEff /proc/self/status';
+      const end = await as('nobody', ['/bin/sh', '-c', script]).run(run());
+      assert.equal(end.output.tail, 'nobody\nnogroup\n/nonexistent nobody\nCapEff:\t0000000000000000\n');
+      assert.equal(end.output.facts['user'], 'nobody');
+    });
+
+    it('says so when the host has no such user, or no such program', async () => {
+      const stranger = as('no-such-user', ['/bin/true']);
+      await assert.rejects(async () => stranger.admit?.(), /this host has no user no-such-user/);
+      const end = await as('nobody', ['/no/such/program']).run(run());
+      assert.deepEqual(end.status === 'failed' && end.code, 'exit');
+      assert.match(end.output.tail ?? '', /failed to execute \/no\/such\/program/);
+    });
   });
 });

@@ -1,113 +1,23 @@
-import { isAbsolute } from 'node:path';
-import type { CommandDefinition, ProgramCommand } from '../../config/commands.ts';
-import type { Scalar } from '../../workflows/contract.ts';
-import { RefusalError } from '../refusal.ts';
-import { withoutSecrets } from '../secrets.ts';
-import { wholeValue } from '../whole-value.ts';
-import { type Action, CLEAN_ENVIRONMENT, type CommandLine, endOf, factsOnly } from './action.ts';
+import { type Action } from './action.ts';
 import { argumentCheck } from './argument-check.ts';
+import { checkInputs, refuse } from './exec-inputs.ts';
+import { programCommand } from './exec-program.ts';
+import { requestCommand } from './exec-request.ts';
 
 const check = argumentCheck('exec');
 
-/** Runs one command that a file on this very host defines. The caller chooses its name and its inputs, nothing else. */
+/** Does one thing that a file on this very host defines. The caller chooses its name and its inputs, nothing else. */
 export const exec: Action = {
   name: 'exec',
   capped: true,
   prepare(args, host) {
-    const { command: name, ...inputs } = check(args);
+    const { command: name, ...given } = check(args);
     const definition = host.commands.get(String(name));
     if (definition === undefined)
       throw refuse(`this host defines no command ${JSON.stringify(name)} in its actions_dir`);
-    if (definition.kind === 'http')
-      throw refuse(`command ${definition.name} makes a request, which this agent cannot do yet`);
-    const argv = fillArgv(definition, checkInputs(definition, inputs));
-    const line: CommandLine = {
-      argv,
-      environment: { ...CLEAN_ENVIRONMENT, ...definition.environment },
-      workingDirectory: definition.workingDirectory,
-      timeoutMs: definition.timeoutMs,
-    };
-    const facts = { command: definition.name };
-    return {
-      async rehearse({ secrets }) {
-        const shown = JSON.stringify(argv.map((argument) => withoutSecrets(argument, secrets)));
-        return factsOnly(facts, `would run ${shown} in ${definition.workingDirectory}`);
-      },
-      async run(run) {
-        const end = await run.run(line);
-        return endOf(end, argv[0]!, Math.min(run.timeoutMs, definition.timeoutMs), facts);
-      },
-      worksOn: async () => false,
-    };
+    const inputs = checkInputs(definition, given);
+    return definition.kind === 'program'
+      ? programCommand(definition, inputs, host)
+      : requestCommand(definition, inputs, host);
   },
 };
-
-const refuse = (message: string): RefusalError => new RefusalError('args_invalid', `exec: ${message}`);
-
-type Inputs = ReadonlyMap<string, { readonly value: string; readonly pattern: string }>;
-
-/** Exactly the declared inputs, each matching its pattern as a whole. Messages never hold a value. */
-function checkInputs(definition: CommandDefinition, given: Readonly<Record<string, Scalar>>): Inputs {
-  const declared = new Set(definition.inputs.map((input) => input.name));
-  for (const name of Object.keys(given)) {
-    if (declared.has(name)) continue;
-    const takes = declared.size === 0 ? 'no inputs' : [...declared].join(', ');
-    throw refuse(
-      `command ${definition.name} does not declare the input ${JSON.stringify(name.slice(0, 64))}; it takes ${takes}`,
-    );
-  }
-  return new Map(
-    definition.inputs.map(({ name, pattern }) => {
-      const at = `input ${name} of command ${definition.name}`;
-      if (!Object.hasOwn(given, name)) throw refuse(`${at} is missing`);
-      const value = String(given[name]);
-      if (value.includes('\0')) throw refuse(`${at} holds a NUL character`);
-      if (!wholeValue(pattern).test(value)) throw refuse(`${at} does not match its pattern ${pattern}`);
-      return [name, { value, pattern }];
-    }),
-  );
-}
-
-const SLOT = /\{([A-Za-z_][A-Za-z0-9_-]*)\}/g;
-
-/** Fills the slots of each argument as text: never split, never expanded again. The program itself has no slots. */
-function fillArgv(definition: ProgramCommand, inputs: Inputs): string[] {
-  const [program, ...rest] = definition.argv;
-  if (program === undefined || !isAbsolute(program) || program.search(SLOT) !== -1) {
-    throw refuse(`command ${definition.name} does not begin with an absolute path; mend ${definition.place.file}`);
-  }
-  let operandsOnly = false;
-  return [
-    program,
-    ...rest.map((argument) => {
-      if (argument === '--') operandsOnly = true;
-      return fillArgument(definition, argument, inputs, operandsOnly);
-    }),
-  ];
-}
-
-function fillArgument(definition: CommandDefinition, argument: string, inputs: Inputs, operandsOnly: boolean): string {
-  const filled = argument.replaceAll(SLOT, (_slot, name: string) => {
-    const input = inputs.get(name);
-    if (input === undefined) throw refuse(`command ${definition.name} has the slot {${name}} but no such input`);
-    return input.value;
-  });
-  if (filled.startsWith('-') && !argument.startsWith('-') && !operandsOnly) refuseOption(definition, argument, inputs);
-  return filled;
-}
-
-/**
- * A value that would stand where an option may stand and begins with a dash could be taken for one. Only an input whose
- * pattern itself begins with a dash is meant to hold options; behind `--` there are none.
- */
-function refuseOption(definition: CommandDefinition, argument: string, inputs: Inputs): void {
-  const first = [...argument.matchAll(SLOT)].map(([, name]) => name!).find((name) => inputs.get(name)!.value !== '');
-  if (first !== undefined && WANTS_DASH.test(inputs.get(first)!.pattern)) return;
-  throw refuse(
-    `input ${first ?? ''} of command ${definition.name} begins with "-" and would be read as an option; ` +
-      `write "--" before {${first ?? ''}} in ${definition.place.file}, or begin the input's pattern with "-"`,
-  );
-}
-
-/** `-`, `^-`, `(-`, `^(?:-`. */
-const WANTS_DASH = /^\^?(?:\((?:\?:)?)*-/;
