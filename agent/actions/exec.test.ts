@@ -195,7 +195,7 @@ describe('exec', () => {
       await writeFile(join(secrets.path, 'api-token'), 'hush-hush-7\n');
       const command = {
         ...echo,
-        argv: ['/bin/sh', '-c', 'echo "t=$TOKEN $TOKEN"; test "$TOKEN" = hush-hush-7'],
+        argv: ['/bin/sh', '-c', 'echo "t=$TOKEN $TOKEN"; test ${#TOKEN} = 11'],
         inputs: [],
         secrets: { TOKEN: 'api-token' },
       };
