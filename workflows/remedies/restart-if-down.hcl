@@ -1,5 +1,9 @@
-# A file without steps: the workflow of this name is written in TypeScript (workflows/restart-if-down.ts). It asks the host itself whether the
-# unit is down before it restarts it, and looks again afterwards.
+# Restarts a unit only when its own host says that it is not active, and looks again afterwards.
+#
+# The example of a workflow in TypeScript (workflows/restart-if-down.ts): a file without steps. Its looks before and after the restart are
+# steps of that code, so there is no verify block; one may be added, and is then asked as well.
+#
+# It does not restart a unit that is active but does not work.
 description       = "Restart a systemd unit, only when its own host says that it is not active"
 task_queue_target = "node"
 
@@ -16,5 +20,5 @@ constraint {                          # twice in a row without success on a node
 input "unit" {
   type        = "string"
   description = "full name of the unit, e.g. web.service"
-  pattern     = "[A-Za-z0-9@._-]+\\.service"
+  pattern     = "[A-Za-z0-9@:_.-]+\\.service"
 }

@@ -1,5 +1,12 @@
-# Restarts one systemd unit and proves that the target answers again. Copy it to workflows.d and fit the proof to your metrics.
-description       = "Restart one systemd unit and see the node answer again"
+# Restarts one systemd unit and has its own host prove that it is active and stays so.
+#
+# For services that may simply be started anew. Where Prometheus knows whether the service answers, let that be the proof: a unit can be
+# active and serve nobody. Write it as `verify { source = "prometheus.main", query = "probe_success{node=\"${target.node}\"} == 1" }`, on
+# several lines.
+#
+# It does not ask why the unit went down, it restarts nothing that its host does not allow by name, and it tries no third time: after two
+# in a row without success on a node it stands still there until a person resumes it.
+description       = "Restart one systemd unit and see it stay active"
 task_queue_target = "node"
 
 constraint {                          # one at a time on each node, and at most one in a quarter of an hour
@@ -21,7 +28,7 @@ constraint {                          # twice in a row without success on a node
 input "unit" {
   type        = "string"
   description = "full name of the unit, e.g. web.service"
-  pattern     = "[A-Za-z0-9@._-]+\\.service"
+  pattern     = "[A-Za-z0-9@:_.-]+\\.service"
 }
 
 step "restart" {
@@ -32,8 +39,16 @@ step "restart" {
 }
 
 verify {
-  source  = "prometheus.main"
-  query   = "up{node=\"${target.node}\"} == 1"
-  for     = "1m"
-  timeout = "5m"
+  action  = "systemd.status"
+  args    = { unit = "${input.unit}" }
+  expect  = { active_state = "active" }
+  for     = "30s"
+  timeout = "2m"
+}
+
+on_failure {                          # what it last said goes into the record; add notify = "..." to call somebody
+  step "last-words" {
+    action = "logs.tail"
+    args   = { unit = "${input.unit}", lines = 50 }
+  }
 }
