@@ -1,5 +1,5 @@
 /** docs/remedies.md, made of the shipped workflow files: their first comment, what they load as, and what hosts need for them. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { KNOWN } from '../cmd/known.ts';
 import { formatDuration } from '../config/duration.ts';

@@ -70,7 +70,7 @@ describe('shipped remedies', () => {
   it('have files for hosts that load', async () => {
     const { problems, files } = await validateFiles([path.join(REMEDIES, 'hosts')], { known: KNOWN });
     assert.deepEqual(problems.map(formatProblem), []);
-    assert.deepEqual(files.map(({ kind }) => kind).toSorted(), ['agent', 'commands']);
+    assert.deepEqual(new Set(files.map(({ kind }) => kind)), new Set(['agent', 'commands']));
   });
 
   it('have a file for each workflow written in TypeScript', () => {
