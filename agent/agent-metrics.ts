@@ -10,7 +10,21 @@ export type AgentMetrics = {
   /** 1 while Temporal answers. */
   readonly connected: Gauge;
   readonly ledgerEntries: Gauge;
+  /** Label: result (`renewed refused failed`). */
+  readonly tokenRenewals: Counter<'result'>;
 };
+
+/** Only where coordinators give the credential; `seconds` is asked at each scrape. */
+export function serveTokenMetric(registry: Registry, seconds: () => number): void {
+  new Gauge({
+    name: 'fettle_agent_token_valid_seconds',
+    help: 'How long the Temporal token of the coordinators is still valid; 0: there is none.',
+    registers: [registry],
+    collect() {
+      this.set(seconds());
+    },
+  });
+}
 
 export function createAgentMetrics(registry: Registry): AgentMetrics {
   const registers = [registry];
@@ -29,6 +43,12 @@ export function createAgentMetrics(registry: Registry): AgentMetrics {
     }),
     running: new Gauge({ name: 'fettle_agent_running_actions', help: 'Actions at work now.', registers }),
     connected: new Gauge({ name: 'fettle_agent_connected', help: '1 while Temporal answers, else 0.', registers }),
+    tokenRenewals: new Counter({
+      name: 'fettle_agent_token_renewals_total',
+      help: 'Tokens asked of coordinators, by how that ended: renewed, refused (by the coordinator), failed (none was reached).',
+      labelNames: ['result'],
+      registers,
+    }),
     ledgerEntries: new Gauge({
       name: 'fettle_agent_ledger_entries',
       help: 'Attempts on record on this host.',

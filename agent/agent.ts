@@ -2,13 +2,15 @@ import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { AgentConfig } from '../config/agent.ts';
+import type { SvidSource } from '../identity/svid-source.ts';
 import type { CommandDefinition } from '../config/commands.ts';
 import { agentQueues, type Args, type NodePlace } from '../workflows/contract.ts';
 import { ALL_ACTIONS } from './actions/all-actions.ts';
 import { type ActionHost, type Programs, PROGRAMS } from './actions/action.ts';
 import { createActionSlots } from './action-slots.ts';
 import { createActivities } from './activities.ts';
-import { type AgentMetrics, createAgentMetrics } from './agent-metrics.ts';
+import { type AgentMetrics, createAgentMetrics, serveTokenMetric } from './agent-metrics.ts';
+import { type Credential, keepCredential } from './credential.ts';
 import { createAllowList } from './allow-list.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
 import { createOrderVerifier } from './grants.ts';
@@ -36,6 +38,8 @@ export type AgentDeps = {
   readonly graceMs?: number;
   /** Default: read from this host. */
   readonly host?: HostFacts;
+  /** The SVID with all that a TLS connection needs: for `temporal { token_from = "coordinator" }`. */
+  readonly identity?: SvidSource;
 };
 
 export type Running = {
@@ -59,8 +63,10 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const place = placeOf(deps.svid.current().id);
   const log = deps.log.child({ node: place.node });
   const facts = deps.host ?? readHostFacts(deps.version ?? 'unknown');
+  let credential: Credential | null = null;
   const host: ActionHost = {
     facts,
+    tokenSeconds: () => tokenSeconds(credential),
     commands: new Map(deps.commands.map((command) => [command.name, command])),
     clean: new Map(config.clean.map((rule) => [rule.name, rule])),
     secretsDir: config.secretsDir,
@@ -89,6 +95,8 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const setting = { place, svid: deps.svid, facts, verifier, performer, attempts, ledger, signer, metrics, log };
   const activities = createActivities({ ...setting, stopping: stopping.signal });
   await attempts.adopt();
+  credential = openCredential(config, deps, { facts, metrics, log });
+  if (credential !== null) serveTokenMetric(deps.metrics, () => tokenSeconds(credential) ?? 0);
   if (config.allow.length === 0)
     log.warn('no allow block is configured: every action is refused; add allow blocks to the agent file');
   const housekeeping = keepHouse(ledger, metrics, log);
@@ -96,6 +104,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     temporal: config.temporal,
     place,
     activities,
+    credential,
     ordersAtOnce: config.maxActions + MORE_ORDERS,
     graceMs: deps.graceMs ?? 10_000,
     log,
@@ -110,6 +119,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const stop = async (): Promise<void> => {
     stopping.abort();
     await supervisor.stop();
+    await credential?.stop();
     clearInterval(housekeeping);
     await stopAttempts(attempts);
     log.info('agent stopped');
@@ -120,6 +130,27 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     connected: supervisor.connectedOnce,
     stop: () => (stopped ??= stop()),
   };
+}
+
+const tokenSeconds = (credential: Credential | null): number | null =>
+  credential && Math.floor(credential.state().validMs / 1000);
+
+/** Null: Temporal's credential is a file, or there is none. @throws Error */
+function openCredential(
+  { tokens, issuer }: AgentConfig,
+  { identity }: AgentDeps,
+  { facts, metrics, log }: { facts: HostFacts; metrics: AgentMetrics; log: Logger },
+): Credential | null {
+  if (tokens === null) return null;
+  if (identity === undefined) throw new Error('tokens of coordinators are given for an SVID; none was handed over');
+  return keepCredential({
+    addresses: tokens.addresses,
+    coordinatorId: issuer,
+    identity,
+    machineId: facts.machineId,
+    log,
+    onAnswer: (result) => metrics.tokenRenewals.inc({ result }),
+  });
 }
 
 async function readGrantKey(file: string): Promise<string> {

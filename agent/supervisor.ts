@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { TemporalConfig } from '../config/connections.ts';
+import { CredentialError } from './credential.ts';
 import { openSession, type SessionSetting, type TemporalSession } from './temporal-session.ts';
 
 /** How the agent stands with Temporal. */
@@ -120,5 +121,7 @@ function sayError(error: unknown, { address, agentsNamespace }: TemporalConfig):
   for (let cause: unknown = error; cause instanceof Error && causes.length < 3; cause = cause.cause)
     causes.push(cause.message);
   const why = causes.length === 0 ? String(error) : causes.join(': ');
+  // Its own words say all: Temporal was not even asked.
+  if (error instanceof CredentialError) return error.message;
   return `cannot reach Temporal at ${address}, namespace "${agentsNamespace}": ${why}`;
 }

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { NativeConnection, type NativeConnectionOptions, Worker } from '@temporalio/worker';
 import type { TemporalConfig } from '../config/connections.ts';
+import type { Credential } from './credential.ts';
 import { agentIdentity, agentQueues, type NodePlace } from '../workflows/contract.ts';
 
 export type SessionSetting = {
@@ -9,6 +10,8 @@ export type SessionSetting = {
   readonly activities: Record<string, (order: never) => Promise<string>>;
   /** How many orders a queue hands out at once: far above the cap on actions, so that settle and claim never wait behind them. */
   readonly ordersAtOnce: number;
+  /** Where the API key comes from; null: from the file that the configuration names, if any. */
+  readonly credential: Pick<Credential, 'token' | 'onToken'> | null;
   /** What runs may go on so long after the end was asked for, milliseconds. */
   readonly graceMs: number;
 };
@@ -28,11 +31,11 @@ export type TemporalSession = {
   readonly close: () => Promise<void>;
 };
 
-/** @throws Error when the server, its namespace or a credential file cannot be had. */
+/** @throws Error when the server, its namespace or a credential cannot be had. */
 export async function openSession(setting: SessionSetting): Promise<TemporalSession> {
-  const { temporal } = setting;
+  const { temporal, credential } = setting;
   const files = await credentialStamp(temporal);
-  let apiKey = await readApiKey(temporal);
+  let apiKey = credential === null ? await readApiKey(temporal) : await credential.token();
   const connection = await NativeConnection.connect({
     address: temporal.address,
     tls: await tlsOptions(temporal),
@@ -50,6 +53,8 @@ export async function openSession(setting: SessionSetting): Promise<TemporalSess
     await connection.close().catch(() => undefined);
     throw error;
   }
+  // Polls and answers under way go on with the new key: no Worker notices.
+  const unhear = credential?.onToken((token) => void connection.setApiKey(token));
   const end = (): void => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };
@@ -63,14 +68,17 @@ export async function openSession(setting: SessionSetting): Promise<TemporalSess
     end,
     probe,
     async refreshCredentials() {
-      const key = await readApiKey(temporal);
+      const key = credential === null ? await readApiKey(temporal) : null;
       if (key !== null && key !== apiKey) {
         await connection.setApiKey(key);
         apiKey = key;
       }
       return (await credentialStamp(temporal)) !== files;
     },
-    close: () => connection.close(),
+    close: () => {
+      unhear?.();
+      return connection.close();
+    },
   };
 }
 

@@ -24,6 +24,6 @@ async function start(config: AgentConfig, { log, metrics, undo }: RoleParts): Pr
   const svid = await openSvidSource(config.identity, { log });
   undo.add('identity', async () => svid[Symbol.asyncDispose]());
   const commands = config.actionsDir === null ? [] : configOf(await loadCommands(config.actionsDir));
-  const running = await startAgent(config, { svid, commands, log, metrics, version: VERSION });
+  const running = await startAgent(config, { svid, identity: svid, commands, log, metrics, version: VERSION });
   undo.add('agent', running.stop);
 }

@@ -1,5 +1,14 @@
-import { DevCaError } from '../identity/dev-ca.ts';
-import { CA_NOTICE, type CaIssueOptions, runCaGrantKey, runCaInit, runCaIssue, type Subject } from './ca.ts';
+import { DevCaError, writeSecret } from '../identity/dev-ca.ts';
+import {
+  CA_NOTICE,
+  type CaIssueOptions,
+  runCaGrantKey,
+  runCaInit,
+  runCaIssue,
+  runCaTokenKey,
+  type Subject,
+} from './ca.ts';
+import { signTemporalToken, TokenKeyError } from '../coordinator/agent-token/token-keys.ts';
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts';
 import { type Io, note, say } from './io.ts';
 import { printable } from './printable.ts';
@@ -64,6 +73,49 @@ export async function caGrantKey(io: Io, flags: GrantKeyFlags): Promise<ExitCode
   say(io, printable(publicKey));
   note(io, 'The first is for coordinators only (grant_key); the second for every agent (grant_keys).');
   return EXIT.ok;
+}
+
+/** `fettle ca token-key` */
+export async function caTokenKey(io: Io, flags: GrantKeyFlags): Promise<ExitCode> {
+  const { privateKey, jwks } = await explained(runCaTokenKey(flags), 'fettle ca token-key --help');
+  say(io, printable(privateKey));
+  say(io, printable(jwks));
+  note(io, 'The first is for coordinators only (agent_tokens { key }): whoever has it can be anybody to Temporal.');
+  note(
+    io,
+    `The second is for Temporal: jwtKeyProvider { keySourceURIs: ["file://..."] }, or each coordinator serves it.`,
+  );
+  note(io, `Next: fettle ca temporal-token --key ${printable(privateKey)} --out temporal.token`);
+  return EXIT.ok;
+}
+
+export type TemporalTokenFlags = {
+  readonly key: string;
+  readonly out: string;
+  readonly hours?: number;
+  readonly namespace: string;
+  readonly agentsNamespace: string;
+};
+
+const DEFAULT_HOURS = 24 * 90;
+
+/** `fettle ca temporal-token`: what coordinators show to Temporal themselves (api_key_file). */
+export async function caTemporalToken(io: Io, flags: TemporalTokenFlags): Promise<ExitCode> {
+  const { key, out, hours = DEFAULT_HOURS, namespace, agentsNamespace } = flags;
+  const next = 'fettle ca temporal-token --help';
+  try {
+    const expires = new Date(io.now() + hours * 3_600_000);
+    const permissions = ['temporal-system:admin', `${namespace}:admin`, `${agentsNamespace}:admin`];
+    const token = await signTemporalToken(key, { subject: 'fettle-coordinator', permissions, expires, now: io.now() });
+    await explained(writeSecret(out, `${token}\n`), next);
+    say(io, printable(out));
+    note(io, `${permissions.join(', ')}, valid until ${expires.toISOString()}`);
+    note(io, 'For coordinators only: temporal { api_key_file }. Make another in time, and restart them.');
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof TokenKeyError) throw new CommandError(EXIT.failed, error.message, next, { cause: error });
+    throw error;
+  }
 }
 
 async function explained<T>(work: Promise<T>, next: string): Promise<T> {

@@ -2,10 +2,12 @@ import {
   initCa,
   issue,
   makeGrantKey,
+  makeTokenKey,
   readCa,
   DevCaError,
   type WrittenCa,
   type WrittenGrantKey,
+  type WrittenTokenKey,
   type WrittenSvid,
 } from '../identity/dev-ca.ts';
 
@@ -51,6 +53,9 @@ export async function runCaIssue(options: CaIssueOptions): Promise<WrittenSvid> 
 
 /** The key pair that coordinators sign grants with and agents check them by. */
 export const runCaGrantKey = (options: { readonly out: string }): Promise<WrittenGrantKey> => makeGrantKey(options.out);
+
+/** The key that coordinators sign agents' tokens with, and the file that Temporal checks them by. */
+export const runCaTokenKey = (options: { readonly out: string }): Promise<WrittenTokenKey> => makeTokenKey(options.out);
 
 /** `spiffe://<trust domain>/agent/dc1/web/web-1` and so on. @throws DevCaError when a name holds more than one path segment may */
 export function subjectId(trustDomain: string, subject: Subject): string {

@@ -68,6 +68,7 @@ function explained(client: CoordinatorClient, presented: Presented, signal: Abor
     decisions: (query) => call(client.decisions(query, { signal })),
     why: (query) => call(client.why(query, { signal })),
     nodes: () => call(client.nodes({ signal })),
+    changeNode: (node, op, change) => call(client.changeNode(node, op, change, { signal })),
     workflows: () => call(client.workflows({ signal })),
     status: () => call(client.status({ signal })),
   };

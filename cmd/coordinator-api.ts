@@ -8,6 +8,8 @@ import type {
   ApiExecutionDetail,
   ApiLimit,
   ApiNode,
+  ApiNodeChange,
+  ApiNodeChanged,
   ApiPaused,
   ApiPauseRequest,
   ApiPendingDetail,
@@ -57,6 +59,11 @@ export type CoordinatorApi = {
   readonly decisions: (query: DecisionQuery) => Promise<ApiDecisions>;
   readonly why: (query: WhyQuery) => Promise<ApiWhy>;
   readonly nodes: () => Promise<ApiNode[]>;
+  readonly changeNode: (
+    node: string,
+    op: 'revoke' | 'restore' | 'unpin',
+    change: ApiNodeChange,
+  ) => Promise<ApiNodeChanged>;
   readonly workflows: () => Promise<ApiWorkflow[]>;
   readonly status: () => Promise<ApiStatus>;
 };

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import type { CaInitFlags, CaIssueFlags, GrantKeyFlags } from './ca-command.ts';
+import type { CaInitFlags, CaIssueFlags, GrantKeyFlags, TemporalTokenFlags } from './ca-command.ts';
 import type { DoctorFlags } from './doctor.ts';
 import { type Dispatch, type FettleCommand, outputOption, withClient } from './fettle-command.ts';
 import type { GateChangeFlags, GateFlags } from './gate-command.ts';
@@ -210,4 +210,31 @@ function addCa(program: FettleCommand, dispatch: Dispatch): void {
     .requiredOption('--out <directory>', 'where to write grant.key and grant.pub')
     .example('fettle ca grant-key --out /etc/fettle', 'make both')
     .action((flags: GrantKeyFlags) => dispatch(async (io) => (await import('./ca-command.ts')).caGrantKey(io, flags)));
+  ca.command('token-key')
+    .summary("make the key of agents' Temporal tokens")
+    .description(
+      "Makes the key by which coordinators sign agents' tokens for Temporal (mode 0600), and the file by which Temporal's JWT\n" +
+        'authorizer checks them.',
+    )
+    .requiredOption('--out <directory>', 'where to write agent-token.key and agent-token.jwks.json')
+    .example('fettle ca token-key --out /etc/fettle', 'make both')
+    .action((flags: GrantKeyFlags) => dispatch(async (io) => (await import('./ca-command.ts')).caTokenKey(io, flags)));
+  ca.command('temporal-token')
+    .summary("make the coordinators' own token for Temporal")
+    .description(
+      "Signs a token by which coordinators and fettle setup temporal may use both namespaces, where Temporal's JWT authorizer\n" +
+        'trusts the token key. It is written to a file (mode 0600) that temporal { api_key_file } names. Overwrites nothing.',
+    )
+    .requiredOption('--key <file>', 'agent-token.key')
+    .requiredOption('--out <file>', 'where to write it')
+    .addOption(new Option('--hours <hours>', 'how long it is valid; default 2160, 90 days').argParser(hoursArgument))
+    .option('--namespace <name>', 'control namespace', 'fettle')
+    .option('--agents-namespace <name>', "agents' namespace", 'fettle-agents')
+    .example(
+      'fettle ca temporal-token --key /etc/fettle/agent-token.key --out /etc/fettle/temporal.token',
+      'for all coordinators',
+    )
+    .action((flags: TemporalTokenFlags) =>
+      dispatch(async (io) => (await import('./ca-command.ts')).caTemporalToken(io, flags)),
+    );
 }

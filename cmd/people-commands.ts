@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { CancelFlags } from './cancel.ts';
+import type { NodeChangeFlags, NodeOp } from './node-change.ts';
 import {
   type ClientFlags,
   collect,
@@ -146,14 +147,50 @@ function addCancel(program: FettleCommand, dispatch: Dispatch, id: string): void
     );
 }
 
+/** `fettle nodes` lists; with one of these words it changes one. */
+function addNodeChanges(nodes: FettleCommand, dispatch: Dispatch): void {
+  const change = (op: NodeOp, summary: string, description: string): FettleCommand =>
+    withClient(
+      nodes
+        .command(op)
+        .summary(summary)
+        .description(description)
+        .argument('<node>', 'its name; see fettle nodes')
+        .requiredOption('--reason <text>', 'why, for the record')
+        .option('--force', 'also when no node of that name is known')
+        .addOption(outputOption()),
+    ).action((node: string, flags: NodeChangeFlags) =>
+      dispatch(async (io) => (await import('./node-change.ts')).changeNode(io, op, node, flags)),
+    );
+  change(
+    'revoke',
+    'shut a node out',
+    'No orders are sent to the node any more, and its agent gets no credential for Temporal: the one it has ends within minutes\n' +
+      '(agent_tokens { ttl }). It holds over every restart, until somebody restores the node.',
+  ).example('fettle nodes revoke web-1 --reason "its certificate was copied"', 'after a break-in');
+  change(
+    'restore',
+    'let a node in again',
+    'Takes back a revocation. Give the host a new certificate first, if the old one was the reason.',
+  ).example('fettle nodes restore web-1 --reason "reinstalled, new certificate"', 'when it is clean');
+  change(
+    'unpin',
+    'forget which machine a node is',
+    'The first machine whose receipt checks is the node from then on, and no other is believed. After a reinstallation the machine\n' +
+      'has another id: then forget the old one. Where the inventory names the machine, change that instead.',
+  ).example('fettle nodes unpin web-1 --reason "new disk"', 'after a reinstallation');
+}
+
 function addFleet(program: FettleCommand, dispatch: Dispatch): void {
   const list = (name: string, summary: string, description: string): FettleCommand =>
     withClient(program.command(name).summary(summary).description(description).addOption(outputOption()));
-  list(
+  const nodes = list(
     'nodes',
-    'list the nodes of the fleet',
+    'list the nodes of the fleet, shut one out',
     'Lists the nodes that coordinators know: from the agents that are alive, and the inventory.',
-  )
+  );
+  addNodeChanges(nodes, dispatch);
+  nodes
     .example('fettle nodes', 'all of them')
     .example('fettle nodes -o wide', 'with labels')
     .action((flags: ClientFlags & OutputOption) =>

@@ -14,6 +14,8 @@ import type {
   ApiExecutionDetail,
   ApiLimit,
   ApiNode,
+  ApiNodeChange,
+  ApiNodeChanged,
   ApiPaused,
   ApiPauseRequest,
   ApiPendingDetail,
@@ -138,6 +140,12 @@ export type CoordinatorClient = AsyncDisposable & {
   readonly decisions: (query: DecisionQuery, options?: CallOptions) => Promise<ApiDecisions>;
   readonly why: (query: WhyQuery, options?: CallOptions) => Promise<ApiWhy>;
   readonly nodes: (options?: CallOptions) => Promise<ApiNode[]>;
+  readonly changeNode: (
+    node: string,
+    op: 'revoke' | 'restore' | 'unpin',
+    change: ApiNodeChange,
+    options?: CallOptions,
+  ) => Promise<ApiNodeChanged>;
   readonly workflows: (options?: CallOptions) => Promise<ApiWorkflow[]>;
   readonly status: (options?: CallOptions) => Promise<ApiStatus>;
 };
@@ -180,6 +188,7 @@ export function openCoordinatorClient(options: CoordinatorClientOptions): Coordi
     decisions: (query, call) => get(`/v1/decisions${queryText(query)}`, call),
     why: (query, call) => get(`/v1/why${queryText(query)}`, call),
     nodes: (call) => get('/v1/nodes', call),
+    changeNode: (node, op, change, call) => post(`/v1/nodes/${encodeURIComponent(node)}/${op}`, change, call),
     workflows: (call) => get('/v1/workflows', call),
     status: (call) => get('/v1/status', call),
     [Symbol.asyncDispose]: () => calls[Symbol.asyncDispose](),

@@ -1,6 +1,7 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { calculateJwkThumbprint, type JWK } from 'jose';
 import { parseSpiffeId, type SpiffeId } from '../config/spiffe-id.ts';
 import { errorMessage } from './error-message.ts';
 import { CA, LEAF, mint, type Issuer, type MintOptions } from './mint.ts';
@@ -111,6 +112,25 @@ export async function makeGrantKey(out: string): Promise<WrittenGrantKey> {
   return written;
 }
 
+export type WrittenTokenKey = { readonly privateKey: string; readonly jwks: string };
+
+/**
+ * The coordinators' token key: `agent-token.key` (ECDSA P-256, PKCS#8, 0600), and `agent-token.jwks.json`, by which Temporal's authorizer checks
+ * what it signed.
+ */
+export async function makeTokenKey(out: string): Promise<WrittenTokenKey> {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const jwk = publicKey.export({ format: 'jwk' }) as JWK;
+  const keys = [{ ...jwk, kid: await calculateJwkThumbprint(jwk), use: 'sig', alg: 'ES256' }];
+  await mkdir(out, { recursive: true, mode: 0o755 });
+  const written = { privateKey: join(out, 'agent-token.key'), jwks: join(out, 'agent-token.jwks.json') };
+  await writeAllNew([
+    { file: written.privateKey, text: keyPem(privateKey), mode: 0o600 },
+    { file: written.jwks, text: `${JSON.stringify({ keys }, null, 2)}\n`, mode: 0o644 },
+  ]);
+  return written;
+}
+
 /** The CA in a folder, as `initCa` made it. @throws DevCaError */
 export async function readCa(dir: string): Promise<Issuer & { readonly trustDomain: string }> {
   let certificate: X509Certificate;
@@ -188,3 +208,6 @@ async function replaceAll(files: readonly NewFile[]): Promise<void> {
 }
 
 const keyPem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString();
+
+/** A file of mode 0600 that was not there before. @throws DevCaError */
+export const writeSecret = (file: string, text: string): Promise<void> => writeAllNew([{ file, text, mode: 0o600 }]);

@@ -44,6 +44,8 @@ export type ActionHost = {
   readonly secretsDir: string | null;
   /** Where bundles of `diagnostics.collect` are kept. */
   readonly diagnosticsDir: string;
+  /** How long the token of the coordinators is still valid; null: Temporal's credential is a file, or there is none. */
+  readonly tokenSeconds?: () => number | null;
 } & Programs;
 
 /** Absolute paths of what actions run, and of what those programs keep. */

@@ -19,5 +19,12 @@ export const ping: Action = {
   },
 };
 
-const answer = ({ facts }: ActionHost): ActionOutput =>
-  factsOnly({ boot_id: facts.bootId, agent_version: facts.agentVersion, uptime_s: Math.floor(uptime()) });
+function answer({ facts, tokenSeconds }: ActionHost): ActionOutput {
+  const token = tokenSeconds?.() ?? null;
+  return factsOnly({
+    boot_id: facts.bootId,
+    agent_version: facts.agentVersion,
+    uptime_s: Math.floor(uptime()),
+    ...(token === null ? {} : { token_valid_s: token }),
+  });
+}

@@ -2,8 +2,6 @@
  * Temporal credentials for agents (docs/protocol.md §10.1): who proves an agent's id by mTLS gets a token that opens the agents' namespace and
  * nothing else, for some minutes. Shutting a node out is not giving it another one.
  */
-import { randomUUID } from 'node:crypto';
-import { SignJWT } from 'jose';
 import type { InventoryNode } from '../../config/inventory.ts';
 import type { SpiffeId } from '../../config/spiffe-id.ts';
 import type { ApiAgentToken, ApiAgentTokenRequest } from '../../workflows/api.ts';
@@ -12,10 +10,7 @@ import { NodeRecordError } from '../nodes/node-records.ts';
 import type { Nodes, NodeStanding } from '../nodes/nodes.ts';
 import { ApiFailure, type Caller } from '../service.ts';
 import { callerText } from '../access.ts';
-import type { TokenKeys } from './token-keys.ts';
-
-/** A server whose clock is a little behind would refuse a token of its future. */
-const CLOCK_SLACK_S = 30;
+import { signToken, type TokenKeys } from './token-keys.ts';
 
 export type TokenResult = 'issued' | 'no_agent' | 'not_in_inventory' | 'node_revoked' | 'other_machine' | 'unreadable';
 
@@ -127,15 +122,9 @@ function unreadable(cause: unknown): never {
 
 async function sign(options: AgentTokensOptions, agent: string): Promise<ApiAgentToken> {
   const { keys, ttlMs, issuer, agentsNamespace } = options;
-  const now = Math.floor(Date.now() / 1000);
-  const expires = now + Math.floor(ttlMs / 1000);
-  const token = await new SignJWT({ permissions: [`${agentsNamespace}:write`] })
-    .setProtectedHeader({ alg: keys.alg, typ: 'JWT', kid: keys.kid })
-    .setSubject(agent)
-    .setIssuer(issuer)
-    .setJti(randomUUID())
-    .setIssuedAt(now - CLOCK_SLACK_S)
-    .setExpirationTime(expires)
-    .sign(keys.key);
-  return { token, expires_at: new Date(expires * 1000).toISOString() };
+  const now = Date.now();
+  const expires = new Date(now + ttlMs);
+  const permissions = [`${agentsNamespace}:write`];
+  const token = await signToken(keys, { subject: agent, issuer, permissions, expires, now });
+  return { token, expires_at: expires.toISOString() };
 }

@@ -1,7 +1,7 @@
 /** The key that signs agents' Temporal credentials, and what Temporal checks them by. Temporal's own provider knows RS256 and ES256 only. */
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, randomUUID, type KeyObject } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
-import { calculateJwkThumbprint, type JWK } from 'jose';
+import { calculateJwkThumbprint, type JWK, SignJWT } from 'jose';
 import type { AgentTokensConfig } from '../../config/coordinator.ts';
 
 export class TokenKeyError extends Error {
@@ -73,3 +73,34 @@ function algorithmOf(key: KeyObject, file: string): 'ES256' | 'RS256' {
   const kind = details?.namedCurve ?? (type === 'rsa' ? `RSA of ${details?.modulusLength} bits` : type);
   throw new TokenKeyError(`${file} holds a key of the kind ${kind}; Temporal checks P-256 and RSA keys only; ${NEXT}`);
 }
+
+/** A server whose clock is a little behind would refuse a token of its future. */
+const CLOCK_SLACK_S = 30;
+
+export type TemporalToken = {
+  readonly subject: string;
+  readonly issuer?: string;
+  /** As Temporal's authorizer reads them: `NAMESPACE:read|write|admin`. */
+  readonly permissions: readonly string[];
+  readonly expires: Date;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+};
+
+export function signToken(
+  { key, alg, kid }: Pick<TokenKeys, 'key' | 'alg' | 'kid'>,
+  { subject, issuer, permissions, expires, now }: TemporalToken,
+): Promise<string> {
+  const token = new SignJWT({ permissions })
+    .setProtectedHeader({ alg, typ: 'JWT', kid })
+    .setSubject(subject)
+    .setJti(randomUUID())
+    .setIssuedAt(Math.floor(now / 1000) - CLOCK_SLACK_S)
+    .setExpirationTime(Math.floor(expires.getTime() / 1000));
+  if (issuer !== undefined) token.setIssuer(issuer);
+  return token.sign(key);
+}
+
+/** @throws TokenKeyError */
+export const signTemporalToken = async (keyFile: string, token: TemporalToken): Promise<string> =>
+  signToken(await readTokenKeys({ key: keyFile, previousKeys: [] }), token);

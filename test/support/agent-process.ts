@@ -15,6 +15,7 @@ installTemporalRuntime(log);
 const svid = await openSvidSource(config.identity, { log });
 const agent = await startAgent(config, {
   svid,
+  identity: svid,
   commands,
   log,
   metrics: new Registry(),
