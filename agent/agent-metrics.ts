@@ -15,7 +15,7 @@ export type AgentMetrics = {
 };
 
 /** Only where coordinators give the credential; `seconds` is asked at each scrape. */
-export function serveTokenMetric(registry: Registry, seconds: () => number): void {
+export const serveTokenMetric = (registry: Registry, seconds: () => number): Gauge =>
   new Gauge({
     name: 'fettle_agent_token_valid_seconds',
     help: 'How long the Temporal token of the coordinators is still valid; 0: there is none.',
@@ -24,8 +24,6 @@ export function serveTokenMetric(registry: Registry, seconds: () => number): voi
       this.set(seconds());
     },
   });
-}
-
 export function createAgentMetrics(registry: Registry): AgentMetrics {
   const registers = [registry];
   return {

@@ -433,10 +433,35 @@ test('labels, messages and output from hosts cannot act on the terminal', async 
   }
 });
 
+test('nodes says who is shut out and what other machine spoke, and changes one with its reason', async () => {
+  const at = '2026-11-21T11:59:00Z';
+  const changed = { node: 'web-1', revoked: { by: 'ann', reason: 'stolen', at }, machine: null, other_machine: null };
+  await using coordinator = await scriptedCoordinator({
+    'GET /v1/nodes': ok([
+      { ...node('web-1', true), revoked: changed.revoked },
+      {
+        ...node('web-2', true),
+        machine: { id: 'm-1', by: 'inventory' },
+        other_machine: { id: 'm-2', via: 'token', at },
+      },
+    ]),
+    'POST /v1/nodes/web-1/revoke': ok(changed),
+    'POST /v1/nodes/web-9/unpin': failure(404, 'unknown_node', 'no node "web-9" is known'),
+  });
+  const { out } = await coordinator.fettle(['nodes', '-o', 'wide']);
+  assert.match(out, /^web-1 +revoked .*stolen \(ann, /m);
+  assert.match(out, /^web-2 +other machine .*m-1 \(inventory\); not m-2 \(token, /m);
+  const revoked = await coordinator.fettle(['nodes', 'revoke', 'web-1', '--reason', 'stolen']);
+  assert.match(revoked.out, /^web-1 is shut out.*fettle nodes restore web-1/);
+  const unknown = await coordinator.fettle(['nodes', 'unpin', 'web-9', '--reason', 'new disk']);
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.err, /try: fettle nodes$/m);
+});
+
 test('nodes, workflows and their limits are tables that say what matters', async () => {
   await using coordinator = await scriptedCoordinator(FLEET);
   const nodes = await coordinator.fettle(['nodes', '-o', 'wide']);
-  assert.match(nodes.out, /^web-2 +down +web +dc1 +11:59:30Z 30s ago +yes +rack=r1$/m);
+  assert.match(nodes.out, /^web-2 +down +web +dc1 +11:59:30Z 30s ago +yes +rack=r1 +- +-$/m);
   const workflows = await coordinator.fettle(['workflows']);
   assert.match(workflows.out, /^restart-service +node +unit \[lines=100\] +1 begun\/1h +Restart one systemd unit$/m);
 });

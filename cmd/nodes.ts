@@ -23,6 +23,7 @@ const columns = (now: number): readonly Column<ApiNode>[] => [
   { header: 'DATACENTER', value: (row) => row.datacenter, cut: 3 },
   { header: 'LAST SEEN', value: (row) => formatTime(row.last_seen, now), cut: 5 },
   { header: 'INVENTORY', value: (row) => (row.in_inventory ? 'yes' : 'no'), cut: 6 },
+  { header: 'LABELS', value: (row) => labelsText(row.labels), cut: 7, wide: true },
   { header: 'MACHINE', value: machineText, cut: 8, wide: true },
   {
     header: 'REVOKED',
@@ -30,7 +31,6 @@ const columns = (now: number): readonly Column<ApiNode>[] => [
     cut: 9,
     wide: true,
   },
-  { header: 'LABELS', value: (row) => labelsText(row.labels), cut: 7, wide: true },
 ];
 
 type State = 'alive' | 'down' | 'revoked' | 'other machine';

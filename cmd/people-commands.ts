@@ -147,7 +147,6 @@ function addCancel(program: FettleCommand, dispatch: Dispatch, id: string): void
     );
 }
 
-/** `fettle nodes` lists; with one of these words it changes one. */
 function addNodeChanges(nodes: FettleCommand, dispatch: Dispatch): void {
   const change = (op: NodeOp, summary: string, description: string): FettleCommand =>
     withClient(
@@ -182,22 +181,25 @@ function addNodeChanges(nodes: FettleCommand, dispatch: Dispatch): void {
 }
 
 function addFleet(program: FettleCommand, dispatch: Dispatch): void {
-  const list = (name: string, summary: string, description: string): FettleCommand =>
-    withClient(program.command(name).summary(summary).description(description).addOption(outputOption()));
-  const nodes = list(
-    'nodes',
-    'list the nodes of the fleet, shut one out',
+  const list = (of: FettleCommand, summary: string, description: string): FettleCommand =>
+    withClient(of.summary(summary).description(description).addOption(outputOption()));
+  const nodes = program
+    .command('nodes')
+    .summary('list the nodes of the fleet, shut one out')
+    .description('Lists nodes, or changes what is known of one. Without a further word it lists them.');
+  list(
+    nodes.command('list', { isDefault: true }),
+    'list the nodes of the fleet',
     'Lists the nodes that coordinators know: from the agents that are alive, and the inventory.',
-  );
-  addNodeChanges(nodes, dispatch);
-  nodes
+  )
     .example('fettle nodes', 'all of them')
-    .example('fettle nodes -o wide', 'with labels')
+    .example('fettle nodes -o wide', 'with labels, machines, and why one is shut out')
     .action((flags: ClientFlags & OutputOption) =>
       dispatch(async (io) => (await import('./nodes.ts')).listNodes(io, flags)),
     );
+  addNodeChanges(nodes, dispatch);
   list(
-    'workflows',
+    program.command('workflows'),
     'list the workflows and their limits',
     'Lists the workflows that can be run, where they run, their limits and inputs.',
   )
@@ -207,7 +209,7 @@ function addFleet(program: FettleCommand, dispatch: Dispatch): void {
       dispatch(async (io) => (await import('./workflows.ts')).listWorkflows(io, flags)),
     );
   list(
-    'status',
+    program.command('status'),
     'is it all well',
     'Says whether the coordinator reaches Temporal, whether the gate is open, how many nodes are alive, which files are in force.\n' +
       'Shows what stands in the way, each with the command that lifts it: pauses, windows, breakers, orphaned leases.\n' +
