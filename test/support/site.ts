@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { openClientIdentity } from '../../identity/client-identity.ts';
 import { openCoordinatorClient, type CoordinatorClient } from '../../identity/coordinator-client.ts';
+import { makeTokenKey } from '../../identity/dev-ca.ts';
 import { makeTestPki, type TestPki, type TestSvid } from './ca.ts';
 import {
   eventually,
@@ -50,6 +51,14 @@ export type SiteOptions = {
   readonly logLevel?: string;
   /** Where a role finds Temporal when that is not Temporal's own address: a proxy in between, say. */
   readonly through?: (role: string, temporal: string) => Promise<string>;
+  /** Coordinators give agents their Temporal credential, valid for so long (`"15s"`); their keys are at `Site.jwks`. */
+  readonly tokens?: string;
+  /** Another server than the development one, given the folder of the site and where the keys will be served. */
+  readonly server?: (dir: string, jwks: string) => Promise<TemporalServer>;
+  /** What coordinators themselves show to Temporal, made from the token key. */
+  readonly coordinatorToken?: (tokenKey: string) => Promise<string>;
+  /** Pinned machine ids by node, for the inventory. */
+  readonly machines?: Readonly<Record<string, string>>;
   /** Each line of each role's log. */
   readonly onLine?: (role: string, line: string) => void;
 };
@@ -77,6 +86,8 @@ export type Site = AsyncDisposable & {
   readonly fettle: (...args: string[]) => string[];
   /** Environment that lets the command line reach this site as a person. */
   readonly environment: (person?: string) => Promise<Record<string, string>>;
+  /** URL of the token keys, and the file of the one that signs; null without `tokens`. */
+  readonly tokenKeys: { readonly jwks: string; readonly key: string } | null;
   readonly workflowsDir: string;
   readonly triggersDir: string;
   readonly configFile: (role: string) => string;
@@ -87,7 +98,9 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
   await using stack = new AsyncDisposableStack();
   const { path: dir } = stack.use(await temporaryDirectory('fettle-site-'));
   const pki = stack.use(await makeTestPki(TRUST_DOMAIN));
-  const temporal = stack.use(await startTemporal({ dbFile: path.join(dir, 'temporal.db') }));
+  const tokens = options.tokens === undefined ? null : await makeTokens(dir, options);
+  const development = (): Promise<TemporalServer> => startTemporal({ dbFile: path.join(dir, 'temporal.db') });
+  const temporal = stack.use(await (options.server?.(dir, tokens?.jwks ?? '') ?? development()));
   const port = await freePort();
   const address = `https://127.0.0.1:${port}`;
   const place = (name: string): string => path.join(dir, name);
@@ -100,7 +113,10 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
     await writeFile(place(`workflows.d/${name}.hcl`), text);
   await writeFile(place('triggers.d/triggers.hcl'), options.triggers ?? '');
   await writeFile(place('actions.d/actions.hcl'), options.actions ?? '');
-  await writeFile(place('inventory.hcl'), inventoryText([...options.nodes, ...(options.listed ?? [])]));
+  await writeFile(
+    place('inventory.hcl'),
+    inventoryText([...options.nodes, ...(options.listed ?? [])], options.machines ?? {}),
+  );
 
   const run = (role: string, name: string, file: string): RunningProcess =>
     owned.use(
@@ -118,7 +134,19 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
     const svid = await pki.issue('/coordinator', { name: `coordinator-${name}` });
     const file = configFile(`coordinator-${name}`);
     const where = (await options.through?.(name, temporal.address)) ?? temporal.address;
-    await writeFile(file, coordinatorText({ name, listen, svid, pki, dir, temporal: where, options }));
+    await writeFile(
+      file,
+      coordinatorText({
+        name,
+        listen,
+        svid,
+        pki,
+        dir,
+        temporal: where,
+        options,
+        tokens: name === 'c1' || tokens === null ? tokens : { ...tokens, jwks: null },
+      }),
+    );
     return file;
   };
   const mainFile = await writeCoordinator('c1', port);
@@ -138,6 +166,7 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
     pki,
     temporal,
     address,
+    tokenKeys: tokens,
     workflowsDir: place('workflows.d'),
     triggersDir: place('triggers.d'),
     configFile,
@@ -212,7 +241,7 @@ export async function makeSite(options: SiteOptions): Promise<Site> {
   };
   for (const node of options.nodes) {
     const where = (await options.through?.(node.name, temporal.address)) ?? temporal.address;
-    await writeAgent(node, { dir, pki, temporal: where, options }, configFile);
+    await writeAgent(node, { dir, pki, temporal: where, options, tokens }, address, configFile);
   }
   await person('oncall');
   const made = stack.move();
@@ -252,7 +281,30 @@ step "ping" {
 }
 `;
 
-type Parts = { readonly dir: string; readonly pki: TestPki; readonly temporal: string; readonly options: SiteOptions };
+type Parts = {
+  readonly dir: string;
+  readonly pki: TestPki;
+  readonly temporal: string;
+  readonly options: SiteOptions;
+  readonly tokens: Tokens<string | null> | null;
+};
+type Tokens<Jwks> = { readonly key: string; readonly jwks: Jwks; readonly ttl: string; readonly own: string | null };
+
+async function makeTokens(dir: string, { tokens = '', coordinatorToken }: SiteOptions): Promise<Tokens<string>> {
+  const { privateKey: key } = await makeTokenKey(path.join(dir, 'tokens'));
+  const own = coordinatorToken === undefined ? null : path.join(dir, 'tokens/coordinator.token');
+  if (coordinatorToken !== undefined && own !== null)
+    await writeFile(own, await coordinatorToken(key), { mode: 0o600 });
+  return { key, own, ttl: tokens, jwks: `http://127.0.0.1:${await freePort()}/v1/jwks` };
+}
+
+/** Only one of several coordinators on one host can serve the keys. */
+const tokensText = ({ key, jwks, ttl }: Tokens<string | null>): string => `
+agent_tokens {
+  key = ${quote(key)}
+  ttl = ${quote(ttl)}
+  ${jwks === null ? '' : `jwks_listen = ${quote(new URL(jwks).host)}`}
+}`;
 
 const quote = (text: string): string => JSON.stringify(text);
 
@@ -278,7 +330,9 @@ grant_key     = ${quote(pki.grantKeys.privateKey)}
 ${identityText(parts.svid)}
 temporal {
   address = ${quote(parts.temporal)}
+  ${parts.tokens?.own ? `api_key_file = ${quote(parts.tokens.own)}` : ''}
 }
+${parts.tokens === null ? '' : tokensText(parts.tokens)}
 server_config {
   enable_tls = true
   listen     = "127.0.0.1:${parts.listen}"
@@ -313,7 +367,12 @@ ${options.coordinator ?? ''}
 `;
 }
 
-async function writeAgent(node: SiteNode, parts: Parts, configFile: (role: string) => string): Promise<void> {
+async function writeAgent(
+  node: SiteNode,
+  parts: Parts,
+  coordinator: string,
+  configFile: (role: string) => string,
+): Promise<void> {
   const { dir, options, pki } = parts;
   const svid = await pki.issue(`/agent/dc1/${node.type}/${node.name}`);
   await chmod(svid.key, 0o600);
@@ -325,10 +384,12 @@ brake_file  = ${quote(path.join(dir, `stop-${node.name}`))}
 ${identityText(svid)}
 temporal {
   address = ${quote(parts.temporal)}
+  ${parts.tokens === null ? '' : 'token_from = "coordinator"'}
 }
 coordinator {
   issuer     = ${quote(COORDINATOR_ID)}
   grant_keys = [${quote(pki.grantKeys.publicKey)}]
+  ${parts.tokens === null ? '' : `addresses = [${quote(coordinator)}]`}
 }
 ${options.allow ?? 'allow "*" {}'}
 `,
@@ -354,10 +415,11 @@ ${source}
 `;
 }
 
-const inventoryText = (nodes: readonly SiteNode[]): string =>
+const inventoryText = (nodes: readonly SiteNode[], machines: Readonly<Record<string, string>>): string =>
   nodes
     .map(({ name, type, labels = {} }) => {
       const pairs = Object.entries(labels).map(([key, value]) => `${key} = ${quote(value)}`);
-      return `node ${quote(name)} {\n  type       = ${quote(type)}\n  datacenter = "dc1"\n  labels     = { ${pairs.join(', ')} }\n}\n`;
+      const machine = machines[name] === undefined ? '' : `  machine_id = ${quote(machines[name])}\n`;
+      return `node ${quote(name)} {\n  type       = ${quote(type)}\n  datacenter = "dc1"\n  labels     = { ${pairs.join(', ')} }\n${machine}}\n`;
     })
     .join('');
