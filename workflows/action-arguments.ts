@@ -134,7 +134,7 @@ const PROCESSES: ActionArguments['named'] = {
   exe: text('only processes whose executable is exactly this file, e.g. "/usr/bin/java"', ABSOLUTE_PATH),
   min_age_s: whole('only processes at least this old, in seconds', 0, 3650 * DAY_S),
   min_rss_mb: whole('only processes that hold at least so many MiB of memory', 0, 16 * 1024 * 1024),
-  min_cpu_percent: whole('only processes that use at least so much of one CPU, over a second', 0, 100_000),
+  min_cpu_percent: whole('only processes that use at least so much of one CPU now, over half a second', 0, 100_000),
 };
 
 const PROCESS_LIST: ActionArguments['named'] = {

@@ -6,6 +6,8 @@ import { exec } from './exec.ts';
 import { networkCheck } from './network-check.ts';
 import { nodeReboot } from './node-reboot.ts';
 import { ping } from './ping.ts';
+import { processKill } from './process-kill.ts';
+import { processList } from './process-list.ts';
 import { systemdReload } from './systemd-reload.ts';
 import { systemdResetFailed } from './systemd-reset-failed.ts';
 import { systemdRestart } from './systemd-restart.ts';
@@ -28,8 +30,8 @@ const EVERY: readonly Action[] = [
   systemdStatus,
   coming('node.facts'),
   nodeReboot,
-  coming('process.list'),
-  coming('process.kill'),
+  processKill,
+  processList,
   coming('logs.tail'),
 ];
 export const ALL_ACTIONS: ReadonlyMap<string, Action> = new Map(EVERY.map((action) => [action.name, action]));
