@@ -6,7 +6,8 @@ import type { SvidSource } from '../identity/svid-source.ts';
 import type { CommandDefinition } from '../config/commands.ts';
 import { agentQueues, type Args, type NodePlace } from '../workflows/contract.ts';
 import { ALL_ACTIONS } from './actions/all-actions.ts';
-import { type ActionHost, type Programs, PROGRAMS } from './actions/action.ts';
+import { createActionHost } from './action-host.ts';
+import type { ActionHost, Programs } from './actions/action.ts';
 import { createActionSlots } from './action-slots.ts';
 import { createActivities } from './activities.ts';
 import { type AgentMetrics, createAgentMetrics, serveTokenMetric } from './agent-metrics.ts';
@@ -64,16 +65,12 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const log = deps.log.child({ node: place.node });
   const facts = deps.host ?? readHostFacts(deps.version ?? 'unknown');
   let credential: Credential | null = null;
-  const host: ActionHost = {
-    facts,
-    tokenSeconds: () => tokenSeconds(credential),
-    commands: new Map(deps.commands.map((command) => [command.name, command])),
-    clean: new Map(config.clean.map((rule) => [rule.name, rule])),
-    secretsDir: config.secretsDir,
-    diagnosticsDir: config.diagnosticsDir,
-    ...PROGRAMS,
+  const { allow: allowed, never, clean } = config;
+  const rules = { allow: allowed, never, clean, commands: deps.commands };
+  const host = createActionHost(config, () => rules, facts, {
     ...deps.programs,
-  };
+    tokenSeconds: () => tokenSeconds(credential),
+  });
   const verifier = await createOrderVerifier(config.issuer, await Promise.all(config.grantKeys.map(readGrantKey)));
   const allow = createAllowList(config.allow, config.never);
   const ledger = await openLedger(config.stateDir);

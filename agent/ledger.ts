@@ -37,8 +37,6 @@ export type Ledger = {
   readonly end: (attempt: Attempt, ended: Ended) => Promise<Ended>;
   /** Attempts that began and have no end on record. @throws LedgerError */
   readonly unfinished: () => Promise<{ attempt: Attempt; begun: Begun; process: ProcessMark | null }[]>;
-  /** Everything on record that has begun. @throws LedgerError when any of it cannot be read: what is not counted must not pass. */
-  readonly begun: () => Promise<readonly BegunAction[]>;
   /** Milliseconds. Grants with a begin-by at or before it are refused: their record may have been dropped. @throws LedgerError */
   readonly floor: () => Promise<number>;
   /** Drops what ended long ago, after raising the floor over it. Damaged entries stay. @throws LedgerError */
@@ -81,7 +79,7 @@ export async function openLedger(
   limits: LedgerLimits = DEFAULT_LIMITS,
   clock: BootClock = hostClock(),
 ): Promise<Ledger> {
-  const folder = join(stateDir, 'ledger');
+  const folder = folderIn(stateDir);
   await prepareFolder(folder);
   await readFloor(folder);
   let size = (await entryNames(folder)).length;
@@ -100,7 +98,7 @@ export async function openLedger(
     const { floor, newest = 0 } = await readFloor(folder);
     if (record.beginBy <= floor) throw tooOld();
     if (record.beginBy < newest - SKEW_MS) throw overtaken();
-    if (room !== null) room(await readBegun(folder, clock));
+    if (room !== null) room(await readBegun(stateDir, clock));
     const { issuedAt = 0 } = record;
     if (issuedAt > newest + 1000) await replaceFile(folder, FLOOR, { floor, newest: issuedAt });
     return create(attempt, record);
@@ -118,7 +116,6 @@ export async function openLedger(
       return first;
     },
     unfinished: () => readUnfinished(folder),
-    begun: () => readBegun(folder, clock),
     floor: async () => (await readFloor(folder)).floor,
     async prune() {
       const read = (name: string): Promise<Entry | null> => readEntry(folder, name);
@@ -137,6 +134,8 @@ export async function openLedger(
   };
 }
 
+const folderIn = (stateDir: string): string => join(stateDir, 'ledger');
+
 const tooOld = (): RefusalError =>
   new RefusalError('grant_used', 'the order is older than what this host still has on record, and may have been used');
 const overtaken = (): RefusalError =>
@@ -144,6 +143,17 @@ const overtaken = (): RefusalError =>
 
 const entryNames = async (folder: string): Promise<string[]> =>
   (await readdir(folder)).filter((name) => ENTRY_NAME.test(name));
+
+/** A host that has done nothing yet has no ledger. */
+async function listed(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'error';
+    if (code === 'ENOENT') return [];
+    throw new LedgerError(`cannot read the ledger ${folder} (${code})`, { cause: error });
+  }
+}
 
 async function readEntry(folder: string, name: string): Promise<Entry | null> {
   const value = await readWhole(folder, name);
@@ -173,8 +183,10 @@ async function readUnfinished(folder: string) {
   return found;
 }
 
-async function readBegun(folder: string, clock: BootClock): Promise<BegunAction[]> {
-  const names = new Set(await readdir(folder));
+/** Everything of a ledger that has begun, without opening it for writing. @throws LedgerError when any cannot be read: what is not counted must not pass */
+export async function readBegun(stateDir: string, clock: BootClock): Promise<BegunAction[]> {
+  const folder = folderIn(stateDir);
+  const names = new Set(await listed(folder));
   const { boot } = clock.instant();
   const found: BegunAction[] = [];
   for (const name of names) {

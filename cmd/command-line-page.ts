@@ -15,7 +15,11 @@ function section(command: FettleCommand, level: number): string[] {
     '',
     command.description(),
     '',
-    ...(children.length > 0 ? children : ['```text', usage, '```', '', ...tables(command), ...examples(command)]),
+    // A group of commands does nothing by itself; a command may have others beside what it does.
+    ...(children.length > 0 && command.options.length === 0
+      ? []
+      : ['```text', usage, '```', '', ...tables(command), ...examples(command)]),
+    ...children,
   ];
 }
 
@@ -66,7 +70,7 @@ One program, \`fettle\`: three roles, and commands for people who ask a coordina
 | 3 | a configuration file is invalid |
 | 4 | not authorised |
 | 5 | the execution ended, and not as \`healed\`, \`no_fault\` or \`dry_run\` (\`watch\`, \`run --wait\`, \`run --watch\`) |
-| 6 | refused: a limit, a pause, a request id used before, or a request too old |
+| 6 | refused: a limit, a pause, a host's own rules (\`agent check\`), a request id used before, or a request too old |
 | 7 | no decision possible, or no coordinator could be reached |
 | 124 | \`--wait DURATION\` passed first; the execution goes on |
 | 130 | interrupted; what was asked for goes on |
@@ -93,6 +97,7 @@ Control characters in text from hosts, alerts and coordinators are shown as \`\\
 | \`workflows\` | \`workflows\` | a workflow |
 | \`status\` | \`status\` | the status |
 | \`validate\` | \`valid\`, \`files\` (\`{file, kind}\`), \`problems\` (\`{file, line, column, path, severity, message}\`) | |
+| \`agent check\` | \`check\`: \`action\`, \`allowed\`, \`checks\` (\`{name, ok, code, found}\`), \`caps\` (\`{file, line, kind, limit, used, free_in_s}\`), \`rehearsal\` | |
 | \`doctor\` | \`well\`, \`findings\` (\`{area, state, found, next}\`; state \`ok\`, \`warn\` or \`fail\`) | |
 | \`setup temporal\` | \`steps\` (\`{what, done}\`; done \`created\` or \`already there\`) | |
 

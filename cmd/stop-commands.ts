@@ -12,6 +12,7 @@ import {
 import type { LimitsFlags } from './limits.ts';
 import type { PauseFlags } from './pause.ts';
 import type { ResumeFlags } from './resume.ts';
+import type { StopHereFlags } from './stop-here.ts';
 import type { WindowAddFlags } from './window.ts';
 import { Option } from 'commander';
 
@@ -22,6 +23,7 @@ export function addStopCommands(program: FettleCommand, dispatch: Dispatch): voi
   program.commandsGroup('Stop and go:');
   addPause(program, dispatch);
   addResume(program, dispatch);
+  addStopHere(program, dispatch);
   addWindows(program, dispatch);
   addLimits(program, dispatch);
   addApproval(program, dispatch);
@@ -75,6 +77,24 @@ function addResume(program: FettleCommand, dispatch: Dispatch): void {
     .action((id: string | undefined, flags: ResumeFlags) =>
       dispatch(async (io) => (await import('./resume.ts')).resume(io, id, flags)),
     );
+}
+
+function addStopHere(program: FettleCommand, dispatch: Dispatch): void {
+  program
+    .command('stop-here')
+    .summary("pull this host's own brake, or lift it")
+    .description(
+      'Nothing new is done on this host from the next instant on, whatever coordinators say. It needs no coordinator and no network:\n' +
+        "it writes the agent's brake file (/etc/fettle/stop unless the agent's file says otherwise), which stays until it is lifted.",
+    )
+    .option('--reason <text>', 'why; shown wherever an order is refused')
+    .option('--cancel-running', 'also end what is at work now')
+    .option('--lift', 'take the brake off again')
+    .option('--config <path...>', "the agent's configuration; default /etc/fettle/agent.hcl")
+    .example('fettle stop-here --reason "disk is being replaced"', 'hands off this host')
+    .example('fettle stop-here --cancel-running --reason "the remedy makes it worse"', 'and end what runs')
+    .example('fettle stop-here --lift', 'let remedies run here again')
+    .action((flags: StopHereFlags) => dispatch(async (io) => (await import('./stop-here.ts')).stopHere(io, flags)));
 }
 
 function addWindows(program: FettleCommand, dispatch: Dispatch): void {
