@@ -63,6 +63,8 @@ export const PROGRAMS = {
   ps: '/usr/bin/ps',
   euStack: '/usr/bin/eu-stack',
   gdb: '/usr/bin/gdb',
+  tail: '/usr/bin/tail',
+  controlGroups: '/sys/fs/cgroup',
   journalFolder: '/var/log/journal',
   volatileJournalFolder: '/run/log/journal',
   packageCache: '/var/cache/apt/archives',

@@ -1,14 +1,168 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { isRunning, readProcess, signalAll } from '../procfs.ts';
 import { RefusalError } from '../refusal.ts';
-import type { Action } from './action.ts';
+import { everySecret, withoutSecretBytes } from '../secret-values.ts';
+import { type Action, type ActionEnd, type ActionHost, type ActionRun, factsOnly } from './action.ts';
 import { argumentCheck } from './argument-check.ts';
+import { capture, type Captured } from './capture.ts';
+import { hostParts, mainPid, type Part, processParts, unitParts, type Wanted } from './diagnostics-parts.ts';
+import { storeBundle } from './diagnostics-store.ts';
+import { cutShort, failed, within } from './ending.ts';
+import { tarOf } from './tar.ts';
+import { isOwnUnit } from './unit-guard.ts';
 
 const check = argumentCheck('diagnostics.collect');
+const compress = promisify(gzip);
 
+type Collection = Wanted & { readonly quit: boolean };
+
+/**
+ * Puts what tells of the state of this host into one file that stays here: only its digest, size and place leave the host. Counts as
+ * changing: it writes, it may stop a process for a moment, and root reads most of it.
+ */
 export const diagnosticsCollect: Action = {
   name: 'diagnostics.collect',
   capped: true,
-  prepare(args) {
-    check(args);
-    throw new RefusalError('action_unknown', 'diagnostics.collect is not in this version of the agent yet');
+  prepare(args, host) {
+    const given = check(args);
+    const unit = given['unit'] === undefined ? null : String(given['unit']);
+    const wanted: Collection = {
+      unit,
+      stack: given['stack'] === true,
+      quit: given['quit_signal'] === true,
+      journalLines: Number(given['journal_lines']),
+    };
+    if (unit === null && (wanted.stack || wanted.quit)) throw refuse('stack and quit_signal need unit');
+    if (unit !== null && wanted.quit && (isOwnUnit(unit) || unit === 'init.scope'))
+      throw refuse(`${unit} is never sent a signal`);
+    return {
+      rehearse: () => rehearse(host, wanted),
+      run: (run) => collect(host, wanted, run),
+      worksOn: async () => false,
+    };
   },
 };
+
+const refuse = (message: string): RefusalError => new RefusalError('args_invalid', `diagnostics.collect: ${message}`);
+const readPid = (host: ActionHost, unit: string, signal: AbortSignal): Promise<number | null> => {
+  const argv = [host.systemctl, '--no-pager', 'show', '--property=MainPID', '--', unit];
+  const shown = capture({ argv, maxBytes: 4096, keep: 'head', timeoutMs: 5000 }, signal);
+  return mainPid(host, unit, async () => (await shown).content.toString('latin1'));
+};
+
+async function rehearse(host: ActionHost, wanted: Collection) {
+  const { unit } = wanted;
+  const pid = unit === null ? null : await readPid(host, unit, AbortSignal.timeout(10_000));
+  const parts = [
+    ...(pid === null ? [] : await processParts(host, pid, wanted)),
+    ...(unit === null ? [] : unitParts(host, unit, wanted)),
+    ...hostParts(host, wanted),
+  ];
+  const quit = wanted.quit && pid !== null ? [`would send SIGQUIT to process ${pid}`] : [];
+  const lines = parts.map(({ argv }) => `would run ${argv.join(' ').slice(0, 160)}`);
+  return factsOnly(
+    { directory: host.diagnosticsDir, parts: parts.length, ...(pid === null ? {} : { main_pid: pid }) },
+    [...quit, ...lines].join('\n'),
+  );
+}
+
+/** Between a program's last output and the end of the action: packing and writing. */
+const WRITE_MS = 5000;
+/** For a program to write its stacks into the journal. */
+const QUIT_MS = 2000;
+
+type Piece = { readonly name: string; readonly captured: Captured };
+
+async function collect(host: ActionHost, wanted: Collection, run: ActionRun): Promise<ActionEnd> {
+  const at = new Date();
+  const signal = within(run, Math.max(run.timeoutMs / 2, run.timeoutMs - WRITE_MS));
+  const facts = { directory: host.diagnosticsDir, ...(wanted.unit === null ? {} : { unit: wanted.unit }) };
+  try {
+    const secrets = await everySecret(host.secretsDir);
+    const { pieces, pid, quit } = await gather(host, wanted, signal);
+    if (run.signal.aborted) return failed(cutShort(run), 'was ended before the bundle was written', factsOnly(facts));
+    const index = indexOf(host, { wanted, at, pid, quit }, pieces);
+    const files = [{ name: 'index.txt', captured: index }, ...pieces];
+    const entries = files.map(({ name, captured }) => ({
+      name,
+      content: withoutSecretBytes(captured.content, secrets),
+    }));
+    const bundle = await compress(tarOf(entries, at));
+    const stored = await storeBundle(host.diagnosticsDir, wanted.unit ?? 'host', { bundle, at });
+    const missing = pieces.filter(({ captured }) => captured.end !== 'ok').length;
+    return {
+      status: 'done',
+      output: {
+        facts: {
+          ...facts,
+          path: stored.path,
+          sha256: stored.sha256.toString('hex'),
+          parts: pieces.length,
+          parts_incomplete: missing,
+          ...(pid === null ? {} : { main_pid: pid }),
+          ...(quit === null ? {} : { after_quit_signal: quit }),
+          pruned_bundles: stored.pruned,
+        },
+        exitCode: null,
+        tail: index.content.toString('utf8'),
+        digest: stored.sha256.toString('base64url'),
+        bytes: bundle.length,
+      },
+    };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return failed(
+      'exit',
+      `the bundle could not be kept in ${host.diagnosticsDir}: ${code ?? message}`,
+      factsOnly(facts),
+    );
+  }
+}
+
+/** What goes away first comes first: the process, then what its unit says, then the host. */
+async function gather(host: ActionHost, wanted: Collection, signal: AbortSignal) {
+  const { unit } = wanted;
+  const pid = unit === null ? null : await readPid(host, unit, signal);
+  const pieces: Piece[] = [];
+  if (pid !== null) pieces.push(...(await captureAll(await processParts(host, pid, wanted), signal)));
+  const quit = pid !== null && wanted.quit ? await sendQuit(pid, signal) : null;
+  if (unit !== null) pieces.push(...(await captureAll(unitParts(host, unit, wanted), signal)));
+  pieces.push(...(await captureAll(hostParts(host, wanted), signal)));
+  return { pieces, pid, quit };
+}
+
+const captureAll = (parts: readonly Part[], signal: AbortSignal): Promise<Piece[]> =>
+  Promise.all(parts.map(async (part) => ({ name: part.name, captured: await capture(part, signal) })));
+
+async function sendQuit(pid: number, signal: AbortSignal): Promise<'runs' | 'ended'> {
+  const mark = readProcess(pid)?.mark;
+  if (mark === undefined) return 'ended';
+  signalAll([mark], 'SIGQUIT');
+  const until = performance.now() + QUIT_MS;
+  while (isRunning(mark) && performance.now() < until && !signal.aborted) await sleep(50);
+  return isRunning(mark) ? 'runs' : 'ended';
+}
+
+type About = {
+  readonly wanted: Collection;
+  readonly at: Date;
+  readonly pid: number | null;
+  readonly quit: string | null;
+};
+
+function indexOf({ facts }: ActionHost, { wanted, at, pid, quit }: About, pieces: readonly Piece[]): Captured {
+  const { bootId, machineId, agentVersion } = facts;
+  const lines = [
+    `at ${at.toISOString()}, boot ${bootId}, machine ${machineId}, agent ${agentVersion}`,
+    ...(wanted.unit === null ? [] : [`unit ${wanted.unit}, main process ${pid ?? 'none'}`]),
+    ...(quit === null
+      ? []
+      : [`SIGQUIT was sent to the main process, which ${quit === 'runs' ? 'runs on' : 'has ended'}`]),
+    ...pieces.map(
+      ({ name, captured: { content, cut, end } }) => `${name}: ${content.length} bytes${cut ? ', cut' : ''}, ${end}`,
+    ),
+  ];
+  return { content: Buffer.from(`${lines.join('\n')}\n`), cut: false, end: 'ok' };
+}
