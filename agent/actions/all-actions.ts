@@ -4,6 +4,7 @@ import { diagnosticsCollect } from './diagnostics-collect.ts';
 import { diskClean } from './disk-clean.ts';
 import { exec } from './exec.ts';
 import { networkCheck } from './network-check.ts';
+import { logsTail } from './logs-tail.ts';
 import { nodeReboot } from './node-reboot.ts';
 import { ping } from './ping.ts';
 import { processKill } from './process-kill.ts';
@@ -32,6 +33,6 @@ const EVERY: readonly Action[] = [
   nodeReboot,
   processKill,
   processList,
-  coming('logs.tail'),
+  logsTail,
 ];
 export const ALL_ACTIONS: ReadonlyMap<string, Action> = new Map(EVERY.map((action) => [action.name, action]));
