@@ -19,6 +19,8 @@ const SKEW_MS = 5000;
 const MAX_JWS = 16 * 1024;
 const MAX_ATTEMPT = 1000;
 const MAX_TIMEOUT_MS = 24 * 3_600_000;
+/** No order is good for longer: a grant that asks for more could raise the ledger's floor above honest ones. */
+const MAX_VALID_MS = 15 * 60_000;
 
 /** Whom and what an order must be for. */
 export type Addressee = {
@@ -106,6 +108,9 @@ export async function createOrderVerifier(issuer: string, grantKeys: readonly st
       if (claims.supersedes !== null && claims.supersedes >= claims.attempt) {
         throw new RefusalError('grant_malformed', 'the order supersedes an attempt that does not come before it');
       }
+      if (claims.begin_by > claims.iat * 1000 + MAX_VALID_MS) {
+        throw new RefusalError('grant_malformed', 'the order may begin later than 15 minutes after it was issued');
+      }
       checkBeginBy(claims, now);
     },
     async settle(order, to, now) {
@@ -182,20 +187,20 @@ function checkProtocol(order: { readonly protocol: number }): void {
 async function verifySignature(jws: unknown, type: string, keys: readonly GrantKey[]): Promise<Uint8Array> {
   if (jws === undefined || jws === null || jws === '')
     throw new RefusalError('grant_missing', 'the order carries no signed grant');
-  const header = readHeader(jws);
-  for (const { key } of keys) {
+  const { kid } = readHeader(jws);
+  if (kid !== undefined && !keys.some(({ thumbprint }) => thumbprint === kid)) {
+    throw new RefusalError(
+      'grant_unknown_key',
+      'the order is signed with a key that is not among coordinator.grant_keys of this agent',
+    );
+  }
+  for (const { key } of keys.filter(({ thumbprint }) => kid === undefined || thumbprint === kid)) {
     const verified = await compactVerify(jws as string, key, { algorithms: ['Ed25519'] }).catch(() => null);
     if (verified === null) continue;
     if (verified.protectedHeader.typ === type) return verified.payload;
     throw new RefusalError(
       'grant_malformed',
       `the order is of the type ${JSON.stringify(verified.protectedHeader.typ ?? '')}, not ${type}`,
-    );
-  }
-  if (typeof header.kid === 'string' && !keys.some(({ thumbprint }) => thumbprint === header.kid)) {
-    throw new RefusalError(
-      'grant_unknown_key',
-      'the order is signed with a key that is not among coordinator.grant_keys of this agent',
     );
   }
   throw new RefusalError('grant_signature', "the order's signature is not one of this agent's coordinators");
@@ -205,20 +210,32 @@ function readHeader(jws: unknown): ProtectedHeaderParameters {
   const malformed = (why: string): RefusalError => new RefusalError('grant_malformed', `the order ${why}`);
   if (typeof jws !== 'string') throw malformed('is not a text');
   if (jws.length > MAX_JWS) throw malformed(`is longer than ${MAX_JWS} characters`);
-  if (jws.split('.').length !== 3) throw malformed('is not a compact JWS');
+  if (!COMPACT.test(jws)) throw malformed('is not a compact JWS');
+  let header: ProtectedHeaderParameters;
   try {
-    return decodeProtectedHeader(jws);
+    header = decodeProtectedHeader(jws);
   } catch {
     throw malformed('has no readable header');
   }
+  const { kid, crit } = header;
+  // Whoever signs a header that must be understood means something that this agent does not know.
+  if (crit !== undefined) throw malformed('demands header fields that this agent does not know');
+  if (kid !== undefined && typeof kid !== 'string') throw malformed('names its key by something else than a text');
+  return header;
 }
+
+/** Three parts of base64url; an unsigned one is refused for its missing signature. */
+const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/;
 
 function parseClaims<T>(payload: Uint8Array, schema: z.ZodType<T>): T {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(payload);
+    value = JSON.parse(text);
+    // Two members of one name would mean one thing to one reader and another to the next. Coordinators write with this very function.
+    if (JSON.stringify(value) !== text) throw new Error('not as JSON.stringify writes it');
   } catch {
-    throw new RefusalError('grant_malformed', "the order's payload is not JSON");
+    throw new RefusalError('grant_malformed', "the order's payload is not JSON as coordinators write it");
   }
   const claims = schema.safeParse(value);
   if (claims.success) return claims.data;
