@@ -1,10 +1,10 @@
 import type { Action } from './action.ts';
-import { coming } from './coming.ts';
 import { diagnosticsCollect } from './diagnostics-collect.ts';
 import { diskClean } from './disk-clean.ts';
 import { exec } from './exec.ts';
 import { networkCheck } from './network-check.ts';
 import { logsTail } from './logs-tail.ts';
+import { nodeFacts } from './node-facts.ts';
 import { nodeReboot } from './node-reboot.ts';
 import { ping } from './ping.ts';
 import { processKill } from './process-kill.ts';
@@ -29,7 +29,7 @@ const EVERY: readonly Action[] = [
   systemdReload,
   systemdResetFailed,
   systemdStatus,
-  coming('node.facts'),
+  nodeFacts,
   nodeReboot,
   processKill,
   processList,

@@ -154,7 +154,8 @@ function endOf(wish: Wish, run: ActionRun, found: readonly Match[], fates: Reado
     not_permitted: count('not permitted'),
     after_running: count('still running') + count('not permitted'),
   };
-  const table = found.length === 0 ? 'no process matched\n' : processTable(found, (match) => fates.get(match)!);
+  const table =
+    found.length === 0 ? 'no process matched\n' : processTable(found, { fate: (match) => fates.get(match)! });
   const output = factsOnly(facts, table);
   const failed = (code: 'exit' | 'cancelled', message: string): ActionEnd => ({
     status: 'failed',

@@ -1,5 +1,6 @@
 /** Which processes are meant: by unit, by executable, and by what they use; and which of them nobody may touch. */
 import { realpathSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Args, Scalar } from '../../workflows/contract.ts';
 import type { ProcessMark } from '../procfs.ts';
@@ -47,7 +48,8 @@ const SAMPLE_MS = 500;
 
 /**
  * The processes that fit. Their CPU is what they use now where `sampled`, or where it is asked about; else their average since they
- * began. Where an executable may not be looked at, what the process says it runs counts: good enough to show it, never to act on it.
+ * began. Where an executable may not be looked at, what the process calls itself
+ * counts: good enough to show it, never to act on it.
  */
 export async function select(criteria: Criteria, sampled = criteria.minCpuPercent > 0): Promise<Match[]> {
   const first = sampled ? await readProcesses() : null;
@@ -63,7 +65,7 @@ export async function select(criteria: Criteria, sampled = criteria.minCpuPercen
     if (cpuPercent < criteria.minCpuPercent) return [];
     const { pid } = stat.mark;
     const runs = file === null || runsFile(pid, file);
-    if (runs === false || (runs === null && claimedProgram(pid) !== file)) return [];
+    if (runs === false || (runs === null && !mayRun(stat, [file!, criteria.exe!]))) return [];
     const units = unitsOf(pid);
     if (criteria.unit !== null && !units.includes(criteria.unit)) return [];
     const unit = units.at(-1) ?? '';
@@ -71,6 +73,12 @@ export async function select(criteria: Criteria, sampled = criteria.minCpuPercen
       sparedBy(stat, unit, kin) ?? (runs === null ? 'of another user, and its executable not to be seen' : null);
     return [{ ...stat, unit, program: programOf(stat), cpuPercent, spared }];
   });
+}
+
+/** By what it calls itself: rather one too many than to say that there is none. */
+function mayRun({ mark, name }: ProcessStat, files: readonly string[]): boolean {
+  const claimed = basename(claimedProgram(mark.pid));
+  return files.some((file) => claimed === basename(file) || name === basename(file).slice(0, 15));
 }
 
 const average = ({ cpuS, ageS }: ProcessStat): number => (cpuS / Math.max(ageS, 0.01)) * 100;
@@ -116,7 +124,8 @@ function sparedBy({ mark, kernelThread }: ProcessStat, unit: string, kin: Readon
 const MIB = 1024 * 1024;
 export const roundMib = (bytes: number): number => Math.round(bytes / MIB);
 
-export function processTable(matches: readonly Match[], fate?: (match: Match) => string): string {
+type TableOptions = { readonly fate?: (match: Match) => string; readonly maxBytes?: number };
+export function processTable(matches: readonly Match[], { fate, maxBytes }: TableOptions = {}): string {
   const headings = ['PID', 'AGE', 'CPU%', 'RSS MiB', 'UNIT', 'PROGRAM'];
   const rows = matches.map((match) => [
     match.mark.pid,
@@ -127,7 +136,7 @@ export function processTable(matches: readonly Match[], fate?: (match: Match) =>
     match.program.slice(0, 100),
     ...(fate === undefined ? [] : [fate(match)]),
   ]);
-  return textTable(fate === undefined ? headings : [...headings, 'END'], rows);
+  return textTable(fate === undefined ? headings : [...headings, 'END'], rows, maxBytes);
 }
 
 function ageText(seconds: number): string {
