@@ -8,9 +8,12 @@ import type { ProcessMark } from './procfs.ts';
 import { boundedResult } from './receipts.ts';
 import { withoutSecrets } from './secrets.ts';
 
+/** What of an order its run depends on. */
+export type RunJob = Pick<Job, 'attempt' | 'signal'> & { readonly claims: Pick<Job['claims'], 'timeout_ms'> };
+
 /** Only for finding what runs after a crash; the attempt's variable finds it as well. */
 export const noteProcess =
-  ({ ledger, log }: PerformerSetting, attempt: Attempt) =>
+  ({ ledger, log }: Pick<PerformerSetting, 'ledger' | 'log'>, attempt: Attempt) =>
   (mark: ProcessMark): void => {
     ledger.noteProcess(attempt, mark).catch((error: unknown) => {
       log.warn({ ...attempt, error: (error as Error).message }, 'cannot note the process of an action');
@@ -18,7 +21,7 @@ export const noteProcess =
   };
 
 export function actionRun(
-  { claims, attempt, signal }: Job,
+  { claims, attempt, signal }: RunJob,
   secrets: readonly string[],
   onSpawn: (mark: ProcessMark) => void,
 ): ActionRun {
@@ -42,7 +45,7 @@ export function actionRun(
 /** Once an attempt is taken, whatever goes wrong is an end of it: never a refusal. */
 export async function runSafely(
   prepared: PreparedAction,
-  job: Job,
+  job: RunJob,
   secrets: readonly string[],
   onSpawn: (mark: ProcessMark) => void,
 ): Promise<EndResult> {

@@ -10,7 +10,7 @@ const busy = (error: unknown): boolean => error instanceof RefusalError && error
 describe('the cap on actions at once', () => {
   it('holds whatever comes at once, and gives each slot on in the order of asking', async () => {
     const seen: number[] = [];
-    const slots = createActionSlots(2, (used) => seen.push(used));
+    const slots = createActionSlots(2, { onChange: (used) => seen.push(used) });
     const order: number[] = [];
     const work = async (name: number): Promise<void> => {
       const release = await slots.take(soon(), never);

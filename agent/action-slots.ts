@@ -10,7 +10,14 @@ export type ActionSlots = {
   readonly used: () => number;
 };
 
-export function createActionSlots(cap: number, onChange: (used: number) => void = () => undefined): ActionSlots {
+export type SlotOptions = {
+  readonly onChange?: (used: number) => void;
+  /** For the refusal: what the cap is. */
+  readonly limit?: string;
+};
+
+export function createActionSlots(cap: number, options: SlotOptions = {}): ActionSlots {
+  const { onChange = () => undefined, limit = `${cap} actions at once (max_actions)` } = options;
   let used = 0;
   const count = (change: number): void => {
     used += change;
@@ -36,13 +43,13 @@ export function createActionSlots(cap: number, onChange: (used: number) => void 
         count(1);
         return once();
       }
-      if (waiting.size >= MAX_WAITING) throw busy(cap, `${waiting.size} more are waiting`);
+      if (waiting.size >= MAX_WAITING) throw busy(limit, `${waiting.size} more are waiting`);
       await new Promise<void>((resolve, reject) => {
         const leave = (why: string): void => {
           waiting.delete(enter);
           clearTimeout(timer);
           signal.removeEventListener('abort', cancelled);
-          reject(busy(cap, why));
+          reject(busy(limit, why));
         };
         const cancelled = (): void => leave('the order was withdrawn while it waited');
         const enter = (): void => {
@@ -61,5 +68,5 @@ export function createActionSlots(cap: number, onChange: (used: number) => void 
   };
 }
 
-const busy = (cap: number, why: string): RefusalError =>
-  new RefusalError('busy', `this host already runs ${cap} actions (max_actions) and ${why}`);
+const busy = (limit: string, why: string): RefusalError =>
+  new RefusalError('busy', `this host does ${limit}, and ${why}`);

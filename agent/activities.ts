@@ -11,14 +11,14 @@ import {
   type SignedOrder,
 } from '../workflows/contract.ts';
 import type { AgentMetrics } from './agent-metrics.ts';
-import type { Attempts } from './attempts.ts';
 import { sha256 } from './digest.ts';
+import type { Doer } from './doer.ts';
 import { LedgerError } from './durable-file.ts';
 import { type Addressee, type OrderVerifier, unprovenClaims } from './grants.ts';
+import { HelperError } from './helper/client.ts';
 import type { HostFacts } from './host-facts.ts';
-import type { Ledger } from './ledger.ts';
 import type { Performed } from './order-job.ts';
-import type { Performer } from './perform.ts';
+import { grantOf, performOrder } from './perform-order.ts';
 import type { ReceiptSigner, SvidHolder } from './receipts.ts';
 import { RefusalError } from './refusal.ts';
 import { serverClock } from './server-clock.ts';
@@ -28,9 +28,7 @@ export type AgentActivitiesSetting = {
   readonly svid: SvidHolder;
   readonly facts: HostFacts;
   readonly verifier: OrderVerifier;
-  readonly performer: Performer;
-  readonly attempts: Attempts;
-  readonly ledger: Ledger;
+  readonly doer: Doer;
   readonly signer: ReceiptSigner;
   readonly metrics: AgentMetrics;
   readonly log: Logger;
@@ -52,8 +50,8 @@ export function createActivities(setting: AgentActivitiesSetting): Record<string
     [AGENT_ACTIVITIES.action]: (order: ActionOrder) => act(setting, order, addressee()),
     [AGENT_ACTIVITIES.settle]: (order: SignedOrder) =>
       answering(setting, async () => {
-        const claims = await setting.verifier.settle(order, addressee(), await serverNow());
-        return settle(setting, claims);
+        const now = await serverNow();
+        return settle(setting, order, await setting.verifier.settle(order, addressee(), now), now);
       }),
     [AGENT_ACTIVITIES.claim]: (order: SignedOrder) =>
       answering(setting, async () => {
@@ -69,8 +67,8 @@ const serverNow = async (): Promise<number> => (await serverClock(Context.curren
 async function act(setting: AgentActivitiesSetting, order: ActionOrder, to: Addressee): Promise<string> {
   const context = Context.current();
   const beat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
-  const delivery = followDelivery(context, setting.stopping);
-  const performed = performOrder(setting, order, to, context, delivery.end);
+  const delivery = followDelivery(context, setting.doer.outlives ? null : setting.stopping);
+  const performed = answerOrder(setting, order, to, context, delivery.end);
   // The activity may be left before the action ends; the action then goes on and its end is asked for by a settle order.
   performed.catch(() => undefined);
   try {
@@ -82,16 +80,16 @@ async function act(setting: AgentActivitiesSetting, order: ActionOrder, to: Addr
 }
 
 /**
- * A requested cancellation ends the action, and so does the end of the agent. That the activity timed out, is unknown to the server
+ * A requested cancellation ends the action, and so does the end of the agent when nobody else would look after it. That the activity timed out, is unknown to the server
  * or loses its worker says nothing about the action: a change under way is completed.
  */
-function followDelivery(context: Context, stopping: AbortSignal) {
+function followDelivery(context: Context, stopping: AbortSignal | null) {
   const end = new AbortController();
   const left = Promise.withResolvers<never>();
   left.promise.catch(() => undefined);
   const aborted = (): void => {
     if (context.cancellationDetails?.cancelRequested === true) end.abort('cancelled');
-    else if (stopping.aborted) end.abort('the agent is stopping');
+    else if (stopping?.aborted === true) end.abort('the agent is stopping');
     else left.reject(new CancelledFailure('the activity was left; the action goes on'));
   };
   const signal = context.cancellationSignal;
@@ -100,37 +98,28 @@ function followDelivery(context: Context, stopping: AbortSignal) {
   return { end: end.signal, left: left.promise, stop: () => signal.removeEventListener('abort', aborted) };
 }
 
-async function performOrder(
+async function answerOrder(
   setting: AgentActivitiesSetting,
   order: ActionOrder,
   to: Addressee,
   context: Context,
   end: AbortSignal,
 ): Promise<string> {
-  const { verifier, performer } = setting;
-  const grant = typeof order?.grant === 'string' ? order.grant : '';
-  let claims = unprovenClaims(grant);
-  const clock = serverClock(context, claims !== null && !claims.dry_run);
-  let performed: Performed;
+  const { verifier, doer } = setting;
+  const claimed = unprovenClaims(grantOf(order));
+  const clock = serverClock(context, claimed !== null && !claimed.dry_run);
   try {
-    const opened = await verifier.openGrant(order, to);
-    claims = opened;
-    const now = await clock;
-    const check = (): void => verifier.checkGrant(opened, order, to, now());
-    performed = await performer.perform({ claims: opened, order, now, check }, end);
+    const { claims, performed } = await performOrder({ verifier, performer: doer }, order, to, clock, end);
+    record(setting, claims, performed);
+    return await signReceipt(setting, grantOf(order), claims, performed);
   } catch (error) {
-    if (!(error instanceof RefusalError)) throw unexpected(setting, error);
-    const recalled = claims === null ? null : await performer.recall(claims, grant, end);
-    performed = recalled ?? { result: refused(error), from: null, to: Date.now(), repeated: false };
+    if (error instanceof HelperError) throw ApplicationFailure.retryable(error.message, 'helper_unavailable');
+    throw unexpected(setting, error);
   }
-  record(setting, claims, performed);
-  return signReceipt(setting, grant, claims, performed);
 }
 
-const refused = ({ code, message }: RefusalError): Performed['result'] => ({ status: 'refused', code, message });
-
 function record(
-  { metrics, ledger, log }: AgentActivitiesSetting,
+  { metrics, doer, log }: AgentActivitiesSetting,
   claims: GrantClaims | null,
   performed: Performed,
 ): void {
@@ -138,7 +127,7 @@ function record(
   const action = claims !== null && Object.hasOwn(ACTIONS, claims.action) ? claims.action : 'other';
   if (!repeated) metrics.actions.inc({ action, result: result.status });
   if (!repeated && result.status === 'refused') metrics.refusals.inc({ code: result.code });
-  metrics.ledgerEntries.set(ledger.size());
+  metrics.ledgerEntries.set(doer.entries());
   const { execution, step, attempt } = claims ?? {};
   const code = 'code' in result ? result.code : undefined;
   const took = from === null ? undefined : to - from;
@@ -179,12 +168,14 @@ const signReceipt = (
   });
 
 async function settle(
-  { attempts, signer, facts, ledger, metrics, log }: AgentActivitiesSetting,
+  { doer, signer, facts, metrics, log }: AgentActivitiesSetting,
+  order: SignedOrder,
   claims: SettleClaims,
+  now: number,
 ): Promise<string> {
   const { execution, step, attempt } = claims;
-  const answer = await attempts.settle({ execution, step, attempt }, claims.until);
-  metrics.ledgerEntries.set(ledger.size());
+  const answer = await doer.settle(order, claims, now);
+  metrics.ledgerEntries.set(doer.entries());
   log.info({ execution, step, attempt, state: answer.state }, 'settled');
   const { bootId: boot_id, machineId: machine_id } = facts;
   return signer.settlement({ nonce: claims.jti, execution, step, boot_id, machine_id, at: Date.now(), answer });
@@ -196,6 +187,7 @@ async function answering(setting: AgentActivitiesSetting, answer: () => Promise<
     return await answer();
   } catch (error) {
     if (error instanceof LedgerError) throw ApplicationFailure.retryable(error.message, 'ledger_failed');
+    if (error instanceof HelperError) throw ApplicationFailure.retryable(error.message, 'helper_unavailable');
     if (!(error instanceof RefusalError)) throw unexpected(setting, error);
     setting.metrics.refusals.inc({ code: error.code });
     setting.log.warn({ code: error.code, reason: error.message }, 'order refused');

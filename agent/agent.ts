@@ -1,28 +1,31 @@
-import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { AgentConfig } from '../config/agent.ts';
 import type { SvidSource } from '../identity/svid-source.ts';
 import type { CommandDefinition } from '../config/commands.ts';
-import { agentQueues, type Args, type NodePlace } from '../workflows/contract.ts';
-import { ALL_ACTIONS } from './actions/all-actions.ts';
+import { agentQueues, type NodePlace } from '../workflows/contract.ts';
 import { createActionHost } from './action-host.ts';
-import type { ActionHost, Programs } from './actions/action.ts';
+import type { Programs } from './actions/action.ts';
 import { createActionSlots } from './action-slots.ts';
 import { createActivities } from './activities.ts';
 import { type AgentMetrics, createAgentMetrics, serveTokenMetric } from './agent-metrics.ts';
 import { type Credential, keepCredential } from './credential.ts';
 import { createAllowList } from './allow-list.ts';
-import { type Attempts, createAttempts } from './attempts.ts';
+import { createAttempts } from './attempts.ts';
+import type { Doer } from './doer.ts';
+import { readGrantKeys } from './grant-keys.ts';
 import { createOrderVerifier } from './grants.ts';
+import { createHelperDoer } from './helper/doer.ts';
 import { type HostFacts, readHostFacts } from './host-facts.ts';
-import { type Ledger, openLedger } from './ledger.ts';
-import type { Begun } from './ledger-records.ts';
+import { openLedger } from './ledger.ts';
+import { endAfterBoot, worksOnHost } from './left-at-work.ts';
 import { placeOf } from './node-place.ts';
-import { createPerformer } from './perform.ts';
+import { createOwnDoer } from './own-doer.ts';
+import type { LookSetting } from './perform.ts';
 import { ownProcess } from './procfs.ts';
 import { createReceiptSigner, type SvidHolder } from './receipts.ts';
 import { type ConnectionState, superviseSessions, type SupervisorSetting } from './supervisor.ts';
+import { createTurns } from './turns.ts';
 
 export type AgentDeps = {
   /** This host's SVID; names the host's place in the fleet. */
@@ -31,12 +34,12 @@ export type AgentDeps = {
   readonly commands: readonly CommandDefinition[];
   readonly log: Logger;
   readonly metrics: Registry;
+  /** Actions at work get this long to end by themselves when the agent stops, milliseconds; default 10 s. */
+  readonly graceMs?: number;
   /** Shown by `ping` and in receipts. */
   readonly version?: string;
   /** Where they are not where Debian has them. */
   readonly programs?: Partial<Programs>;
-  /** Actions at work get this long to end by themselves when the agent stops, milliseconds; default 10 s. */
-  readonly graceMs?: number;
   /** Default: read from this host. */
   readonly host?: HostFacts;
   /** The SVID with all that a TLS connection needs: for `temporal { token_from = "coordinator" }`. */
@@ -52,7 +55,6 @@ export type Running = {
   readonly stop: () => Promise<void>;
 };
 
-const PRUNE_EVERY_MS = 3_600_000;
 /** Above the cap on actions: settle, claim, ping, and orders that wait for a slot. */
 const MORE_ORDERS = 64;
 
@@ -71,32 +73,22 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     ...deps.programs,
     tokenSeconds: () => tokenSeconds(credential),
   });
-  const verifier = await createOrderVerifier(config.issuer, await Promise.all(config.grantKeys.map(readGrantKey)));
+  const verifier = await createOrderVerifier(config.issuer, await readGrantKeys(config.grantKeys));
   const allow = createAllowList(config.allow, config.never);
-  const ledger = await openLedger(config.stateDir);
-  const owner = ownProcess();
-  const attempts = createAttempts({
-    ledger,
-    bootId: facts.bootId,
-    owner,
-    log,
-    worksOn: (begun) => worksOn(begun, host),
-    afterBoot: async (begun) => ALL_ACTIONS.get(begun.action)?.afterBoot?.(begun, host),
-  });
   const metrics = createAgentMetrics(deps.metrics);
-  const slots = createActionSlots(config.maxActions, (used) => metrics.running.set(used));
+  const slots = createActionSlots(config.maxActions, { onChange: (used) => metrics.running.set(used) });
   const { brakeFile, secretsDir } = config;
-  const performer = createPerformer({ host, ledger, attempts, allow, slots, owner, brakeFile, secretsDir, log });
+  const look: LookSetting = { host, allow, slots, brakeFile, secretsDir };
+  const doer =
+    config.helper === null ? await ownDoer(config, look, metrics, log) : createHelperDoer(config.helper, look, log);
   const signer = createReceiptSigner(deps.svid);
   const stopping = new AbortController();
-  const setting = { place, svid: deps.svid, facts, verifier, performer, attempts, ledger, signer, metrics, log };
+  const setting = { place, svid: deps.svid, facts, verifier, doer, signer, metrics, log };
   const activities = createActivities({ ...setting, stopping: stopping.signal });
-  await attempts.adopt();
   credential = openCredential(config, deps, { facts, metrics, log });
   if (credential !== null) serveTokenMetric(deps.metrics, () => tokenSeconds(credential) ?? 0);
   if (config.allow.length === 0)
     log.warn('no allow block is configured: every action is refused; add allow blocks to the agent file');
-  const housekeeping = keepHouse(ledger, metrics, log);
   const supervised: SupervisorSetting = {
     temporal: config.temporal,
     place,
@@ -109,16 +101,17 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   };
   const supervisor = superviseSessions(supervised);
   log.info(
-    { queues: Object.values(agentQueues(place)), boot_id: facts.bootId, ledger_entries: ledger.size() },
-    'agent started',
+    { queues: Object.values(agentQueues(place)), boot_id: facts.bootId, ledger_entries: doer.entries() },
+    config.helper === null
+      ? 'agent started; it does itself what changes this host, since no helper block is configured'
+      : 'agent started; the helper does what changes this host',
   );
   let stopped: Promise<void> | null = null;
   const stop = async (): Promise<void> => {
     stopping.abort();
     await supervisor.stop();
     await credential?.stop();
-    clearInterval(housekeeping);
-    await stopAttempts(attempts);
+    await doer.stop();
     log.info('agent stopped');
   };
   return {
@@ -150,42 +143,20 @@ function openCredential(
   });
 }
 
-async function readGrantKey(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'error';
-    throw new Error(`cannot read the grant key ${file} (${code}); copy the coordinators' public key there`, {
-      cause: error,
-    });
-  }
-}
-
-/** Whether an action begun by an earlier run of the agent works on outside its processes. */
-async function worksOn(begun: Begun, host: ActionHost): Promise<boolean> {
-  const action = ALL_ACTIONS.get(begun.action);
-  if (action === undefined || action.name === 'exec') return false;
-  return action.prepare(begun.args as Args, host).worksOn();
-}
-
-function keepHouse(ledger: Ledger, metrics: AgentMetrics, log: Logger): NodeJS.Timeout {
-  const prune = async (): Promise<void> => {
-    try {
-      await ledger.prune();
-    } catch (error) {
-      log.error({ error: (error as Error).message }, 'cannot drop old entries of the ledger');
-    }
-    metrics.ledgerEntries.set(ledger.size());
-  };
-  void prune();
-  return setInterval(() => void prune(), PRUNE_EVERY_MS).unref();
-}
-
-/** A disk that takes no record must not keep the agent from stopping. */
-const RECORD_WAIT_MS = 12_000;
-async function stopAttempts(attempts: Attempts): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(late.resolve, RECORD_WAIT_MS);
-  await Promise.race([attempts.stop(), late.promise]);
-  clearTimeout(timer);
+/** One process does it all: the rights to change the host are this process' own, and what runs ends with it. */
+async function ownDoer(config: AgentConfig, look: LookSetting, metrics: AgentMetrics, log: Logger): Promise<Doer> {
+  const { host } = look;
+  const ledger = await openLedger(config.stateDir);
+  const owner = ownProcess();
+  const attempts = createAttempts({
+    ledger,
+    bootId: host.facts.bootId,
+    owner,
+    log,
+    worksOn: (begun) => worksOnHost(begun, host),
+    afterBoot: (begun) => endAfterBoot(begun, host),
+    launcher: null,
+  });
+  const setting = { ...look, ledger, attempts, owner, log, turns: createTurns(), launcher: null };
+  return createOwnDoer(setting, (count) => metrics.ledgerEntries.set(count));
 }

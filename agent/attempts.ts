@@ -1,8 +1,10 @@
 import type { Logger } from 'pino';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SettlementClaims } from '../workflows/contract.ts';
-import { attemptKey, type Entry, type Ledger } from './ledger.ts';
+import type { Launcher } from './launcher.ts';
+import { attemptKey, type BegunEntry, type Ledger } from './ledger.ts';
 import type { Attempt, Begun, Ended, EndResult, Refused } from './ledger-records.ts';
+import { endOfLost } from './lost-attempt.ts';
 import { endStragglers, KILL_GRACE_MS } from './process-group.ts';
 import { isRunning, type ProcessMark, survivors } from './procfs.ts';
 
@@ -49,6 +51,8 @@ export type AttemptsSetting = {
   readonly worksOn: (begun: Begun) => Promise<boolean>;
   /** How an action ended that began under another boot id: null while it is not over, undefined when nothing can tell. */
   readonly afterBoot?: (begun: Begun) => Promise<EndResult | null | undefined>;
+  /** What runs actions outside the process that began them; null when there is nothing of the kind. */
+  readonly launcher: Launcher | null;
 };
 
 const WATCH_MS = 500;
@@ -79,12 +83,9 @@ export function createAttempts(setting: AttemptsSetting): Attempts {
     return { state: 'ended', begun, ended: await ledger.end(attempt, found) };
   };
 
-  const watch = async (
-    attempt: Attempt,
-    entry: Extract<Entry, { kind: 'begun' }>,
-    ended: AbortSignal,
-  ): Promise<void> => {
+  const watch = async (entry: BegunEntry, ended: AbortSignal): Promise<void> => {
     const begun = entry.record;
+    const { attempt } = begun;
     const limit = Math.max(0, begun.deadline - begun.at);
     const deadline = performance.now() + Math.min(limit, Math.max(0, begun.deadline - Date.now()));
     let found = await foundEnd(setting, entry);
@@ -114,11 +115,11 @@ export function createAttempts(setting: AttemptsSetting): Attempts {
       }
       const entry = await ledger.read(attempt);
       if (entry?.kind !== 'begun' || entry.ended !== null) return;
-      if (entry.record.bootId === bootId) await endStragglers(attemptKey(attempt), entry.process);
+      if (entry.record.bootId === bootId) await endProcesses(setting, entry);
       let found = await foundEnd(setting, entry);
       for (let waited = 0; waited < 2 * KILL_GRACE_MS && found === null; waited += WATCH_MS) {
         await sleep(WATCH_MS);
-        found = await foundEnd(setting, entry);
+        found = await foundEnd(setting, (await ledger.read(attempt)) as BegunEntry);
       }
       if (found !== null) await ledger.end(attempt, found);
     },
@@ -138,11 +139,11 @@ export function createAttempts(setting: AttemptsSetting): Attempts {
       return { state: 'never_begun' };
     },
     async adopt() {
-      for (const { attempt, begun, process } of await ledger.unfinished()) {
-        if (begun.bootId === bootId && ownerRuns(begun, owner)) continue;
-        const entry = { kind: 'begun', record: begun, process, ended: null } as const;
+      for (const entry of await ledger.unfinished()) {
+        const { attempt, bootId: begunUnder } = entry.record;
+        if (begunUnder === bootId && ownerRuns(entry.record, owner)) continue;
         const ended = new AbortController();
-        const done = watch(attempt, entry, ended.signal).catch((error: unknown) => {
+        const done = watch(entry, ended.signal).catch((error: unknown) => {
           log.error({ ...attempt, error: (error as Error).message }, 'cannot record the end of an action');
         });
         register(attempt, { own: false, abort: () => ended.abort(), done });
@@ -170,32 +171,31 @@ export const fence = (attempt: Attempt, beginBy: number, message: string): Refus
 });
 const SETTLED = 'this attempt had not begun when its settle order came, and never will';
 
-const lost = (begun: Begun): Ended => ({
-  result: {
-    status: 'unknown',
-    message: 'the agent was restarted while the action was at work; nothing of it runs any more',
-  },
-  from: begun.at,
-  to: Date.now(),
-});
-
-/** Another agent process, alive, that began it and will say how it ended. */
-const ownerRuns = (begun: Begun, owner: ProcessMark): boolean =>
-  !(begun.owner.pid === owner.pid && begun.owner.startTime === owner.startTime) && isRunning(begun.owner);
+/** Another process, alive, that began it and will say how it ended. */
+const ownerRuns = (begun: Begun, owner: ProcessMark): boolean => othersRun(begun.owner, owner);
+const othersRun = (mark: ProcessMark, own: ProcessMark): boolean =>
+  !(mark.pid === own.pid && mark.startTime === own.startTime) && isRunning(mark);
 
 /** How something that no process answers for has ended; null while something of it is at work. */
-async function foundEnd(setting: AttemptsSetting, entry: Extract<Entry, { kind: 'begun' }>): Promise<Ended | null> {
-  const begun = entry.record;
-  if (begun.bootId === setting.bootId) return (await worksOn(setting, entry)) ? null : lost(begun);
-  const result = await setting.afterBoot?.(begun);
-  if (result === undefined) return lost(begun);
-  return result === null ? null : { result, from: begun.at, to: Date.now() };
+async function foundEnd(setting: AttemptsSetting, entry: BegunEntry): Promise<Ended | null> {
+  const here = entry.record.bootId === setting.bootId;
+  return here && (await worksOn(setting, entry)) ? null : endOfLost(setting, entry);
 }
 
-async function worksOn(setting: AttemptsSetting, entry: Extract<Entry, { kind: 'begun' }>): Promise<boolean> {
+async function endProcesses({ launcher }: AttemptsSetting, { record, process }: BegunEntry): Promise<void> {
+  if (record.launched !== undefined && launcher !== null) await launcher.stop(record.attempt);
+  else await endStragglers(attemptKey(record.attempt), process);
+}
+
+async function worksOn(setting: AttemptsSetting, entry: BegunEntry): Promise<boolean> {
   const begun = entry.record;
   if (ownerRuns(begun, setting.owner)) return true;
+  if (entry.runner !== null && othersRun(entry.runner, setting.owner)) return true;
   if (survivors(attemptKey(begun.attempt), entry.process).length > 0) return true;
   // Not being able to tell is no proof that it has ended.
+  if (begun.launched !== undefined && setting.launcher !== null) {
+    const found = await setting.launcher.look(begun.attempt).catch(() => null);
+    if (found === null || found.active) return true;
+  }
   return setting.worksOn(begun).catch(() => true);
 }

@@ -60,6 +60,7 @@ function endOf(entry: Entry) {
 export async function drop(folder: string, name: string): Promise<number> {
   const gone = await remove(join(folder, name));
   await remove(join(folder, `${name}.process`));
+  await remove(join(folder, `${name}.run`));
   await remove(join(folder, `${name}.result`));
   return gone ? 1 : 0;
 }
@@ -69,7 +70,7 @@ export async function dropLeftovers(folder: string): Promise<void> {
   const names = new Set(await readdir(folder));
   for (const name of names) {
     if (isTemporary(name) && (await fileAge(join(folder, name))) > HOUR) await remove(join(folder, name));
-    const owner = name.replace(/\.(?:process|result)$/, '');
+    const owner = name.replace(/\.(?:process|run|result)$/, '');
     if (owner !== name && ENTRY_NAME.test(owner) && !names.has(owner)) await remove(join(folder, name));
   }
 }

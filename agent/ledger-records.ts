@@ -25,8 +25,10 @@ const begun = z.object({
   /** As they came, with their secrets still unfilled. */
   args: z.record(z.string(), z.unknown()),
   bootId: text,
-  /** The agent process that began it. */
+  /** The process that began it. */
   owner: mark,
+  /** What runs its action: a transient unit of its own, or a process of its own. Absent: the owner itself. */
+  launched: z.enum(['unit', 'process']).optional(),
   /** Milliseconds by the host's clock. */
   at: instant,
   /** Ended by force from then on. */

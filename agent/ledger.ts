@@ -24,6 +24,7 @@ import { RefusalError } from './refusal.ts';
  * before anything is done. PROTOCOL 5.5, 6.1.
  */
 export type Ledger = {
+  readonly folder: string;
   /** Null when this attempt is not known. @throws LedgerError when it cannot be told. */
   readonly read: (attempt: Attempt) => Promise<Entry | null>;
   /**
@@ -33,10 +34,17 @@ export type Ledger = {
    */
   readonly take: (attempt: Attempt, record: Begun | Refused, room?: Room | null) => Promise<boolean>;
   readonly noteProcess: (attempt: Attempt, mark: ProcessMark) => Promise<void>;
+  /**
+   * For an attempt whose action runs in a process of its own: true when this process may run it, and nobody else any more. Whoever
+   * wins without running it has proof that it never runs.
+   */
+  readonly claimRun: (attempt: Attempt, mark: ProcessMark) => Promise<boolean>;
+  /** By the name of its file, which is its `attemptKey`. @throws LedgerError when it cannot be told. */
+  readonly find: (key: string) => Promise<Entry | null>;
   /** Records how it ended and gives what is on record: the first to say so is believed. @throws LedgerError */
   readonly end: (attempt: Attempt, ended: Ended) => Promise<Ended>;
   /** Attempts that began and have no end on record. @throws LedgerError */
-  readonly unfinished: () => Promise<{ attempt: Attempt; begun: Begun; process: ProcessMark | null }[]>;
+  readonly unfinished: () => Promise<BegunEntry[]>;
   /** Milliseconds. Grants with a begin-by at or before it are refused: their record may have been dropped. @throws LedgerError */
   readonly floor: () => Promise<number>;
   /** Drops what ended long ago, after raising the floor over it. Damaged entries stay. @throws LedgerError */
@@ -62,8 +70,11 @@ export type Entry =
       readonly kind: 'begun';
       readonly record: Begun;
       readonly process: ProcessMark | null;
+      /** Who claimed to run it, when its action runs in a process of its own. */
+      readonly runner: ProcessMark | null;
       readonly ended: Ended | null;
     };
+export type BegunEntry = Extract<Entry, { kind: 'begun' }>;
 
 /** Names hold a digest, never an id that somebody else chose. */
 export const attemptKey = (attempt: Attempt): string =>
@@ -105,10 +116,13 @@ export async function openLedger(
   };
 
   return {
+    folder,
     read: (attempt) => readEntry(folder, attemptKey(attempt)),
     take: (attempt, record, room = null) =>
       record.kind === 'begun' ? withLock(folder, () => begin(attempt, record, room)) : create(attempt, record),
     noteProcess: (attempt, mark) => replaceFile(folder, `${attemptKey(attempt)}.process`, mark),
+    claimRun: (attempt, mark) => createOnce(folder, `${attemptKey(attempt)}.run`, mark),
+    find: async (key) => (ENTRY_NAME.test(key) ? readEntry(folder, key) : null),
     async end(attempt, ended) {
       const name = `${attemptKey(attempt)}.result`;
       if (await createOnce(folder, name, { ...ended, written: clock.instant() })) return ended;
@@ -162,23 +176,26 @@ async function readEntry(folder: string, name: string): Promise<Entry | null> {
   if (attemptKey(record.attempt) !== name)
     throw new LedgerError(`${join(folder, name)} is damaged: it speaks of another attempt`);
   if (record.kind === 'refused') return { kind: 'refused', record };
-  const [mark, ended] = await Promise.all([readWhole(folder, `${name}.process`), readWhole(folder, `${name}.result`)]);
+  const [mark, runner, ended] = await Promise.all(
+    ['process', 'run', 'result'].map((kind) => readWhole(folder, `${name}.${kind}`)),
+  );
   return {
     kind: 'begun',
     record,
     process: mark === undefined ? null : parsed(markRecord, mark, `${name}.process`),
+    runner: runner === undefined ? null : parsed(markRecord, runner, `${name}.run`),
     ended: ended === undefined ? null : parsed(endRecord, ended, `${name}.result`),
   };
 }
 
-async function readUnfinished(folder: string) {
+async function readUnfinished(folder: string): Promise<BegunEntry[]> {
   const names = new Set(await readdir(folder));
-  const found = [];
+  const found: BegunEntry[] = [];
   for (const name of names) {
     if (!ENTRY_NAME.test(name) || names.has(`${name}.result`)) continue;
     const entry = await readEntry(folder, name).catch(() => null);
     if (entry?.kind !== 'begun' || entry.ended !== null) continue;
-    found.push({ attempt: entry.record.attempt, begun: entry.record, process: entry.process });
+    found.push(entry);
   }
   return found;
 }

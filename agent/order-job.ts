@@ -6,7 +6,9 @@ import type { AllowList } from './allow-list.ts';
 import type { Attempts } from './attempts.ts';
 import type { Ledger } from './ledger.ts';
 import type { Attempt } from './ledger-records.ts';
+import type { Launcher } from './launcher.ts';
 import type { ProcessMark } from './procfs.ts';
+import type { Turns } from './turns.ts';
 
 /** What was done about one order: what its receipt says. */
 export type Performed = {
@@ -35,6 +37,9 @@ export type PerformerSetting = {
   readonly attempts: Attempts;
   readonly allow: AllowList;
   readonly slots: ActionSlots;
+  readonly turns: Turns;
+  /** Null: this process runs actions itself, and they end with it. */
+  readonly launcher: Launcher | null;
   readonly owner: ProcessMark;
   readonly brakeFile: string;
   readonly secretsDir: string | null;

@@ -19,6 +19,7 @@ import { type BootClock, hostClock } from './boot-clock.ts';
 import { attemptKey, openLedger } from './ledger.ts';
 import type { LedgerLimits } from './ledger-pruning.ts';
 import { createPerformer } from './perform.ts';
+import { createTurns } from './turns.ts';
 import { ownProcess, type ProcessMark, readProcess } from './procfs.ts';
 
 const log = pino({ level: 'silent' });
@@ -77,7 +78,7 @@ async function host({
       { ...command('say', '/bin/echo'), argv: ['/bin/echo', '{word}'], inputs: [{ name: 'word', pattern: '.*' }] },
     ],
   ]);
-  const attempts = createAttempts({ ledger, bootId, owner, log, worksOn: async () => false });
+  const attempts = createAttempts({ ledger, bootId, owner, log, worksOn: async () => false, launcher: null });
   const slots = createActionSlots(4);
   const performer = createPerformer({
     host: {
@@ -93,6 +94,8 @@ async function host({
     attempts,
     allow: createAllowList([{ place, action: allow, args: {}, perHour: null, concurrent: null, ...caps }]),
     slots,
+    turns: createTurns(),
+    launcher: null,
     owner,
     brakeFile: join(home.path, 'stop'),
     secretsDir: secretsDir ?? null,

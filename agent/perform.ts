@@ -1,9 +1,10 @@
-import { ACTIONS, type ActionResult, type GrantClaims } from '../workflows/contract.ts';
+import { type ActionOrder, ACTIONS, type ActionResult, type GrantClaims } from '../workflows/contract.ts';
 import { actionRun, clean, noteProcess, runSafely } from './action-run.ts';
 import { ALL_ACTIONS } from './actions/all-actions.ts';
 import type { Action, ActionEnd, PreparedAction } from './actions/action.ts';
 import { fence } from './attempts.ts';
 import { checkBrake, followBrake } from './brake.ts';
+import { changes } from './changes.ts';
 import { sha256 } from './digest.ts';
 import { LedgerError } from './durable-file.ts';
 import { checkBeginBy } from './grants.ts';
@@ -12,7 +13,12 @@ import type { Attempt, Begun } from './ledger-records.ts';
 import type { Job, OpenedOrder, Performed, PerformerSetting } from './order-job.ts';
 import { createUnrecorded, onRecord, outcomeOf, putOnRecord } from './recorded-answers.ts';
 import { RefusalError } from './refusal.ts';
+import { runLaunched } from './launched-run.ts';
 import { fillSecrets } from './secrets.ts';
+import type { Turn, Turns } from './turns.ts';
+
+/** What answering orders that change nothing takes. */
+export type LookSetting = Pick<PerformerSetting, 'host' | 'allow' | 'slots' | 'brakeFile' | 'secretsDir'>;
 
 export type Performer = {
   /**
@@ -38,7 +44,7 @@ export function createPerformer(setting: PerformerSetting): Performer {
     async perform(opened, signal) {
       const { claims } = opened;
       const attempt = attemptOf(claims);
-      if (!usesLedger(claims)) return asRefusal(() => lookOnly(setting, { ...opened, attempt, signal }));
+      if (!usesLedger(claims)) return performLook(setting, opened, signal);
       const key = attemptKey(attempt);
       const failed = unrecorded.get(key);
       if (failed !== undefined) return { ...failed, repeated: true };
@@ -71,11 +77,14 @@ export function createPerformer(setting: PerformerSetting): Performer {
   };
 }
 
+/** Does what changes nothing, or rehearses what would; without a ledger. */
+export const performLook = (setting: LookSetting, opened: OpenedOrder, signal: AbortSignal): Promise<Performed> =>
+  asRefusal(() => lookOnly(setting, { ...opened, attempt: attemptOf(opened.claims), signal }));
+
 const attemptOf = ({ execution, step, attempt }: GrantClaims): Attempt => ({ execution, step, attempt });
 
 /** Every changing action, unless it is only rehearsed. */
-const usesLedger = (claims: GrantClaims): boolean =>
-  !claims.dry_run && (!Object.hasOwn(ACTIONS, claims.action) || ACTIONS[claims.action]!.changing);
+const usesLedger = (claims: GrantClaims): boolean => !claims.dry_run && changes(claims.action);
 
 /** Passes an abort on; returns the way to stop that. */
 function follow(signal: AbortSignal, to: AbortController): () => void {
@@ -99,48 +108,54 @@ function refusalOf(error: unknown): Extract<ActionResult, { status: 'refused' }>
   throw error;
 }
 
-type Ready = {
+export type Ready = {
   readonly action: Action;
   readonly prepared: PreparedAction;
   readonly secrets: readonly string[];
   /** What the caps of this host's allow blocks leave; null without caps. */
   readonly room: Room | null;
 };
+type JudgeSetting = Pick<PerformerSetting, 'host' | 'allow' | 'secretsDir'>;
 
 /** Everything about an order that can be judged without waiting: action, allow-list, secrets, arguments. @throws RefusalError */
-async function judge(setting: PerformerSetting, { claims, order }: Job): Promise<Ready> {
-  const action = Object.hasOwn(ACTIONS, claims.action) ? ALL_ACTIONS.get(claims.action) : undefined;
+export async function judge(setting: JudgeSetting, name: string, given: ActionOrder['args']): Promise<Ready> {
+  const action = Object.hasOwn(ACTIONS, name) ? ALL_ACTIONS.get(name) : undefined;
   if (action === undefined) {
     throw new RefusalError(
       'action_unknown',
-      `this agent (${setting.host.facts.agentVersion}) has no action ${JSON.stringify(claims.action)}`,
+      `this agent (${setting.host.facts.agentVersion}) has no action ${JSON.stringify(name)}`,
     );
   }
-  const { args, secrets } = await fillSecrets(order.args, setting.secretsDir);
+  const { args, secrets } = await fillSecrets(given, setting.secretsDir);
   const room = setting.allow.check(action.name, args);
   return { action, prepared: action.prepare(args, setting.host), secrets, room };
 }
 
-/** The last looks before acting: a place, time, the brake. @throws RefusalError */
-async function enter(setting: PerformerSetting, job: Job, action: Action): Promise<() => void> {
-  const release = action.capped
-    ? await setting.slots.take(Date.now() + job.claims.begin_by - job.now(), job.signal)
-    : () => undefined;
+/** The last looks before acting: a place, a turn for a change, time, the brake. @throws RefusalError */
+async function enter(setting: LookSetting, turns: Turns | null, job: Job, action: Action): Promise<Turn> {
+  const deadline = Date.now() + job.claims.begin_by - job.now();
+  const leave = action.capped ? await setting.slots.take(deadline, job.signal) : () => undefined;
+  let turn: Turn | undefined;
+  const end = (): void => {
+    turn?.end();
+    leave();
+  };
   try {
+    turn = await turns?.take(deadline, job.signal);
     checkBeginBy(job.claims, job.now());
     await checkBrake(setting.brakeFile);
-    return release;
+    return { begun: () => turn?.begun(), end };
   } catch (error) {
-    release();
+    end();
     throw error;
   }
 }
 
 /** Actions that change nothing, and rehearsals of those that do: no ledger. */
-async function lookOnly(setting: PerformerSetting, job: Job): Promise<Performed> {
+async function lookOnly(setting: LookSetting, job: Job): Promise<Performed> {
   job.check();
-  const { action, prepared, secrets } = await judge(setting, job);
-  const release = await enter(setting, job, action);
+  const { action, prepared, secrets } = await judge(setting, job.claims.action, job.order.args);
+  const { end } = await enter(setting, null, job, action);
   const from = Date.now();
   const abort = new AbortController();
   const following = follow(job.signal, abort);
@@ -155,7 +170,7 @@ async function lookOnly(setting: PerformerSetting, job: Job): Promise<Performed>
   } finally {
     unbraked();
     following();
-    release();
+    end();
   }
 }
 
@@ -163,7 +178,7 @@ async function lookOnly(setting: PerformerSetting, job: Job): Promise<Performed>
 async function carryOut(setting: PerformerSetting, job: Job, abort: (reason: string) => void): Promise<Performed> {
   const { ledger, attempts } = setting;
   const { claims, attempt } = job;
-  let release = (): void => undefined;
+  let turn: Turn | null = null;
   let unbraked = (): void => undefined;
   const recorded = Promise.withResolvers<void>();
   try {
@@ -177,16 +192,20 @@ async function carryOut(setting: PerformerSetting, job: Job, abort: (reason: str
     }
     job.check();
     await closeEarlier(setting, job);
-    const { action, prepared, secrets, room } = await judge(setting, job);
-    release = await enter(setting, job, action);
+    const { action, prepared, secrets, room } = await judge(setting, job.claims.action, job.order.args);
+    turn = await enter(setting, setting.turns, job, action);
     await prepared.admit?.();
-    attempts.register(attempt, { own: action.afterBoot === undefined, abort, done: recorded.promise });
+    if (setting.launcher === null)
+      attempts.register(attempt, { own: action.afterBoot === undefined, abort, done: recorded.promise });
     const begun = beginning(setting, job);
     if (!(await ledger.take(attempt, begun, room))) {
       recorded.resolve();
       return await onRecord(setting, job, await attempts.stateOf(attempt));
     }
+    turn.begun();
     unbraked = followBrake(setting.brakeFile, abort);
+    if (setting.launcher !== null)
+      return { ...(await runLaunched(setting, setting.launcher, job, begun, prepared)), repeated: false };
     const result = clean(await runSafely(prepared, job, secrets, noteProcess(setting, attempt)), secrets);
     const ended = await putOnRecord(setting, attempt, { result, from: begun.at, to: Date.now() }, recorded.resolve);
     return { ...ended, repeated: false };
@@ -195,7 +214,7 @@ async function carryOut(setting: PerformerSetting, job: Job, abort: (reason: str
     return await refuseForEver(setting, job, error);
   } finally {
     unbraked();
-    release();
+    turn?.end();
   }
 }
 
@@ -216,7 +235,7 @@ async function closeEarlier({ attempts, ledger }: PerformerSetting, { claims, at
 }
 const OVERTAKEN = 'a later attempt of this step began first';
 
-function beginning({ host, owner }: PerformerSetting, { claims, order, attempt }: Job): Begun {
+function beginning({ host, owner, launcher }: PerformerSetting, { claims, order, attempt }: Job): Begun {
   const at = Date.now();
   return {
     kind: 'begun',
@@ -228,6 +247,7 @@ function beginning({ host, owner }: PerformerSetting, { claims, order, attempt }
     args: { ...order.args },
     bootId: host.facts.bootId,
     owner,
+    ...(launcher !== null && { launched: launcher.kind }),
     at,
     deadline: at + claims.timeout_ms,
     beginBy: claims.begin_by,

@@ -75,7 +75,7 @@ const RETRY_MS = 2000;
  * attempt counts as running until the disk takes it.
  */
 export async function putOnRecord(
-  setting: PerformerSetting,
+  setting: Pick<PerformerSetting, 'ledger' | 'log'>,
   attempt: Attempt,
   ended: Ended,
   recorded: () => void,

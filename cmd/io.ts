@@ -4,6 +4,8 @@ export type Io = {
   /** Progress, warnings and errors. */
   readonly stderr: TextSink;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What starts this program again: the run time, its flags and the program. */
+  readonly self: readonly string[];
   /** Standard output is a terminal. */
   readonly isTty: boolean;
   /** Width of the terminal in columns; null when output is not a terminal and lines may be as long as they are. */

@@ -29,6 +29,7 @@ const io: Io = {
   stdout: quietWhenClosed(process.stdout),
   stderr: quietWhenClosed(process.stderr),
   env: process.env,
+  self: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
   isTty: process.stdout.isTTY ?? false,
   columns: process.stdout.isTTY ? process.stdout.columns : null,
   now: Date.now,

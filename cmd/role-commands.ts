@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { AgentCheckFlags } from './agent-check.ts';
+import type { AgentHelperFlags } from './agent-helper.ts';
 import { collect, type Dispatch, type FettleCommand } from './fettle-command.ts';
 import type { RoleFlags } from './run-role.ts';
 
@@ -25,6 +26,23 @@ export function addRoleCommands(program: FettleCommand, dispatch: Dispatch): voi
   role(program, 'trigger-daemon', 'watches sources and asks for workflows').action((flags: RoleFlags) =>
     dispatch(async (io) => (await import('./trigger-daemon.ts')).runTriggerDaemon(io, flags)),
   );
+  program
+    .command('agent-helper')
+    .summary("does for the agent what takes root's power")
+    .description(
+      'Answers one question of the agent, on the connection that is its standard input and output: systemd starts it for each\n' +
+        'one (fettle-agent-helper.socket). It checks every order itself, from files that root alone can write, and keeps the ledger\n' +
+        'of what was begun. Each change runs in a unit of its own (fettle-action-*), where this program runs with --attempt.',
+    )
+    .requiredOption('--config <path...>', "the agent's configuration")
+    .option('--attempt <key>', 'run the attempt that stands under this name in the ledger')
+    .addOption(
+      new Option('--log-level <level>', 'the least important lines to log').choices(LOG_LEVELS).default('info'),
+    )
+    .example('fettle agent-helper --config /etc/fettle/agent.hcl', 'as the unit fettle-agent-helper@.service does')
+    .action((flags: AgentHelperFlags) =>
+      dispatch(async (io) => (await import('./agent-helper.ts')).runAgentHelper(io, flags)),
+    );
 }
 
 /** `--config` behind `check` is its own, and has a default there. */

@@ -24,6 +24,7 @@ export function testIo(options: { env?: Record<string, string>; columns?: number
   return {
     stdout: { write: (more) => void (text.out += more) },
     stderr: { write: (more) => void (text.err += more) },
+    self: ['/usr/bin/fettle'],
     env: { HOME: '/nonexistent', ...options.env },
     isTty: options.columns !== undefined,
     columns: options.columns ?? null,

@@ -31,6 +31,17 @@ export type PreparedAction = {
   readonly run: (run: ActionRun) => Promise<ActionEnd>;
   /** Whether something of it is at work outside its own processes, e.g. a systemd job. Asked when the agent had been restarted. */
   readonly worksOn: () => Promise<boolean>;
+  /** Bounds of the unit that it runs in, where the helper's own are not the right ones. */
+  readonly limits?: UnitLimits;
+};
+
+/** Bounds of a transient unit; what is absent or null is the helper's to choose. */
+export type UnitLimits = {
+  /** Bytes. */
+  readonly memoryMax?: number | null | undefined;
+  readonly tasksMax?: number | null | undefined;
+  readonly protectSystem?: 'no' | 'yes' | 'full' | 'strict' | null | undefined;
+  readonly writable?: readonly string[] | undefined;
 };
 
 export type ActionEnd = Extract<ActionResult, { status: 'done' | 'failed' }>;

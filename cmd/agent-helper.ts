@@ -1,0 +1,56 @@
+import { Socket } from 'node:net';
+import { openHelper, type Helper } from '../agent/helper/helper.ts';
+import { ownId } from '../agent/helper/own-id.ts';
+import { runAttempt } from '../agent/helper/runner.ts';
+import { serveConnection } from '../agent/helper/serve.ts';
+import type { AgentConfig, HelperConfig } from '../config/agent.ts';
+import { configOf, loadAgent, loadCommands } from '../config/load.ts';
+import { CommandError, EXIT, type ExitCode } from './exit-code.ts';
+import type { Io } from './io.ts';
+import { KNOWN } from './known.ts';
+import { roleLog } from './role-log.ts';
+import { VERSION } from './version.ts';
+
+export type AgentHelperFlags = {
+  readonly config: readonly string[];
+  readonly logLevel: string;
+  readonly attempt?: string;
+};
+
+/**
+ * `fettle agent-helper`: answers the one question of the connection that systemd hands it, or runs one attempt. What it logs goes to
+ * standard error, since standard output is the connection.
+ */
+export async function runAgentHelper(io: Io, flags: AgentHelperFlags): Promise<ExitCode> {
+  const log = roleLog({ ...io, stdout: io.stderr }, 'agent-helper', flags.logLevel);
+  const open = async (): Promise<Helper> => {
+    const config = await loadConfig(flags.config);
+    const commands = config.actionsDir === null ? [] : configOf(await loadCommands(config.actionsDir));
+    const runner = [...io.self, 'agent-helper', '--config', ...flags.config, '--attempt'];
+    return openHelper(config, { commands, log, version: VERSION, id: await ownId(config), runner });
+  };
+  if (flags.attempt !== undefined) {
+    await runAttempt(await open(), flags.attempt, io.signal);
+    return EXIT.ok;
+  }
+  await serveConnection(new Socket({ fd: 0, readable: true, writable: true }), async () => {
+    try {
+      return await open();
+    } catch (error) {
+      log.error({ error }, 'the helper cannot start');
+      throw error;
+    }
+  });
+  return EXIT.ok;
+}
+
+async function loadConfig(paths: readonly string[]): Promise<AgentConfig & { helper: HelperConfig }> {
+  const config = configOf(await loadAgent(paths, KNOWN));
+  const { helper } = config;
+  if (helper !== null) return { ...config, helper };
+  throw new CommandError(
+    EXIT.invalidConfig,
+    `${paths.join(', ')} has no helper block, so the agent does everything itself; add helper {} to use the helper`,
+    `fettle validate ${paths.join(' ')}`,
+  );
+}
