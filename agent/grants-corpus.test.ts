@@ -16,6 +16,7 @@ import { createAttempts } from './attempts.ts';
 import { createOrderVerifier, type OrderVerifier, unprovenClaims } from './grants.ts';
 import { openLedger } from './ledger.ts';
 import { createPerformer } from './perform.ts';
+import { createTurns } from './turns.ts';
 import { ownProcess } from './procfs.ts';
 import { RefusalError } from './refusal.ts';
 
@@ -59,7 +60,14 @@ async function host(dir: string, keys: readonly Keys[] = [present!], clock = Dat
   const definition = { place, kind: 'program', name: 'count', argv: [program], inputs: [], secrets: {} } as const;
   const ledger = await openLedger(dir);
   const facts = { bootId: 'boot', machineId: 'machine-1', agentVersion: '1' };
-  const attempts = createAttempts({ ledger, bootId: 'boot', owner: ownProcess(), log, worksOn: async () => false });
+  const attempts = createAttempts({
+    ledger,
+    bootId: 'boot',
+    owner: ownProcess(),
+    log,
+    worksOn: async () => false,
+    launcher: null,
+  });
   const performer = createPerformer({
     host: {
       facts,
@@ -72,6 +80,8 @@ async function host(dir: string, keys: readonly Keys[] = [present!], clock = Dat
     ledger,
     attempts,
     allow: createAllowList([{ place, action: '*', args: {}, perHour: null, concurrent: null }]),
+    turns: createTurns(),
+    launcher: null,
     slots: createActionSlots(4),
     owner: ownProcess(),
     brakeFile: join(dir, 'stop'),
