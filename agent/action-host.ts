@@ -8,12 +8,17 @@ export type HostRules = Pick<AgentConfig, 'allow' | 'never' | 'clean'> & {
   readonly commands: readonly CommandDefinition[];
 };
 
+export const rulesOf = (
+  { allow, never, clean }: Pick<AgentConfig, 'allow' | 'never' | 'clean'>,
+  commands: HostRules['commands'],
+): HostRules => ({ allow, never, clean, commands });
+
 /** What actions need of this host; `rules` are asked anew each time. */
 export function createActionHost(
   { secretsDir, diagnosticsDir }: Pick<AgentConfig, 'secretsDir' | 'diagnosticsDir'>,
   rules: () => HostRules,
   facts: HostFacts,
-  more: Partial<Programs> & Pick<ActionHost, 'tokenSeconds'> = {},
+  more: Partial<Programs> & Pick<ActionHost, 'tokenSeconds' | 'standing'> = {},
 ): ActionHost {
   return {
     facts,

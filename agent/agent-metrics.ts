@@ -24,6 +24,31 @@ export const serveTokenMetric = (registry: Registry, seconds: () => number): Gau
       this.set(seconds());
     },
   });
+
+/** Looked up at each scrape. */
+export function serveStandingMetrics(
+  registry: Registry,
+  { braked, rulesRefused }: { readonly braked: () => Promise<boolean>; readonly rulesRefused: () => boolean },
+): void {
+  const registers = [registry];
+  void new Gauge({
+    name: 'fettle_agent_braked',
+    help: "1 while the host's brake file is there: nothing new is done.",
+    registers,
+    async collect() {
+      this.set((await braked()) ? 1 : 0);
+    },
+  });
+  void new Gauge({
+    name: 'fettle_agent_rules_refused',
+    help: '1 while the files of rules are bad as last read, and the old rules are in force.',
+    registers,
+    collect() {
+      this.set(rulesRefused() ? 1 : 0);
+    },
+  });
+}
+
 export function createAgentMetrics(registry: Registry): AgentMetrics {
   const registers = [registry];
   return {

@@ -4,14 +4,14 @@ import type { AgentConfig } from '../config/agent.ts';
 import type { SvidSource } from '../identity/svid-source.ts';
 import type { CommandDefinition } from '../config/commands.ts';
 import { agentQueues, type NodePlace } from '../workflows/contract.ts';
-import { createActionHost } from './action-host.ts';
+import { createActionHost, rulesOf } from './action-host.ts';
 import type { Programs } from './actions/action.ts';
 import { createActionSlots } from './action-slots.ts';
 import { createActivities } from './activities.ts';
-import { type AgentMetrics, createAgentMetrics, serveTokenMetric } from './agent-metrics.ts';
+import { type AgentMetrics, createAgentMetrics, serveStandingMetrics, serveTokenMetric } from './agent-metrics.ts';
 import { type Credential, keepCredential } from './credential.ts';
-import { createAllowList } from './allow-list.ts';
 import { createAttempts } from './attempts.ts';
+import { isBraked } from './brake.ts';
 import type { Doer } from './doer.ts';
 import { readGrantKeys } from './grant-keys.ts';
 import { createOrderVerifier } from './grants.ts';
@@ -24,6 +24,7 @@ import { createOwnDoer } from './own-doer.ts';
 import type { LookSetting } from './perform.ts';
 import { ownProcess } from './procfs.ts';
 import { createReceiptSigner, type SvidHolder } from './receipts.ts';
+import { createRulesInForce, type RulesInForce } from './rules-in-force.ts';
 import { type ConnectionState, superviseSessions, type SupervisorSetting } from './supervisor.ts';
 import { createTurns } from './turns.ts';
 
@@ -51,6 +52,8 @@ export type Running = {
   readonly state: () => ConnectionState;
   /** Resolves when Temporal first answered. */
   readonly connected: Promise<void>;
+  /** What bounds this host; exchanged while the agent runs. */
+  readonly rules: RulesInForce;
   /** Takes no more orders, lets actions end within the grace time, then ends them and puts that on record. May be called again. */
   readonly stop: () => Promise<void>;
 };
@@ -67,18 +70,24 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const log = deps.log.child({ node: place.node });
   const facts = deps.host ?? readHostFacts(deps.version ?? 'unknown');
   let credential: Credential | null = null;
-  const { allow: allowed, never, clean } = config;
-  const rules = { allow: allowed, never, clean, commands: deps.commands };
-  const host = createActionHost(config, () => rules, facts, {
+  const inForce = createRulesInForce(rulesOf(config, deps.commands));
+  const host = createActionHost(config, inForce.rules, facts, {
     ...deps.programs,
     tokenSeconds: () => tokenSeconds(credential),
+    standing: async () => ({
+      braked: await isBraked(config.brakeFile),
+      rules: inForce.problem() === null ? 'as in the files' : `old: ${inForce.problem()}`,
+    }),
   });
   const verifier = await createOrderVerifier(config.issuer, await readGrantKeys(config.grantKeys));
-  const allow = createAllowList(config.allow, config.never);
   const metrics = createAgentMetrics(deps.metrics);
+  serveStandingMetrics(deps.metrics, {
+    braked: () => isBraked(config.brakeFile),
+    rulesRefused: () => inForce.problem() !== null,
+  });
   const slots = createActionSlots(config.maxActions, { onChange: (used) => metrics.running.set(used) });
   const { brakeFile, secretsDir } = config;
-  const look: LookSetting = { host, allow, slots, brakeFile, secretsDir };
+  const look: LookSetting = { host, allow: inForce.allow, slots, brakeFile, secretsDir };
   const doer =
     config.helper === null ? await ownDoer(config, look, metrics, log) : createHelperDoer(config.helper, look, log);
   const signer = createReceiptSigner(deps.svid);
@@ -118,6 +127,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     place,
     state: supervisor.state,
     connected: supervisor.connectedOnce,
+    rules: inForce,
     stop: () => (stopped ??= stop()),
   };
 }

@@ -42,6 +42,13 @@ export function parseBrake(text: string): Brake {
   return { reason: reason ?? null, by: said.get('by') ?? null, at: said.get('at') ?? null, cancel };
 }
 
+/** What cannot be told counts as braked, as it does where it matters. */
+export const isBraked = async (file: string): Promise<boolean> =>
+  readBrake(file).then(
+    (brake) => brake !== null,
+    () => true,
+  );
+
 /** @throws RefusalError `brake` */
 export async function checkBrake(file: string): Promise<void> {
   let brake: Brake | null;

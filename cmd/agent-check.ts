@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { rulesOf } from '../agent/action-host.ts';
 import type { Cap } from '../agent/caps.ts';
 import { type Check, checkOrder, type OrderCheck } from '../agent/check-order.ts';
 import { formatProblem } from '../config/problem.ts';
@@ -22,7 +23,7 @@ export async function agentCheck(io: Io, action: string, flags: AgentCheckFlags)
   const args = parseArguments(flags.arg ?? []) as Args;
   const files = await loaded(io, flags.config ?? [AGENT_FILE]);
   const { config, commands } = files;
-  const rules = { allow: config.allow, never: config.never, clean: config.clean, commands };
+  const rules = rulesOf(config, commands);
   const check = await checkOrder({ config, rules, version: VERSION, signal: io.signal }, action, args);
   if (flags.output === 'json') printDocument(io, { check: documentOf(action, check) });
   else for (const line of lines(io, action, check)) say(io, line);

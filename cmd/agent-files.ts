@@ -9,7 +9,14 @@ import { KNOWN } from './known.ts';
 
 export const AGENT_FILE = '/etc/fettle/agent.hcl';
 
-export type AgentFiles = { readonly config: AgentConfig; readonly commands: readonly CommandDefinition[] };
+export type AgentFiles = {
+  readonly config: AgentConfig;
+  readonly commands: readonly CommandDefinition[];
+  /** Where they came from, as on the command line. */
+  readonly paths: readonly string[];
+  /** Those that were read. */
+  readonly files: readonly string[];
+};
 
 /** Everything that is wrong with the files and with who may change them, at once. */
 export async function loadAgentFiles(paths: readonly string[]): Promise<Loaded<AgentFiles>> {
@@ -20,10 +27,11 @@ export async function loadAgentFiles(paths: readonly string[]): Promise<Loaded<A
   const folders = [folder, config?.secretsDir ?? null].filter((path) => path !== null);
   const owned = await ownershipProblems([...files, ...(config?.grantKeys ?? [])], folders);
   const good = config !== null && owned.length === 0 && (commands === null || commands.config !== null);
+  const all = [...files, ...(commands?.files ?? [])];
   return {
-    config: good ? { config, commands: commands?.config ?? [] } : null,
+    config: good ? { config, commands: commands?.config ?? [], paths, files: all } : null,
     problems: [...problems, ...(commands?.problems ?? []), ...owned],
-    files: [...files, ...(commands?.files ?? [])],
+    files: all,
   };
 }
 

@@ -4,10 +4,10 @@ import { ownId } from '../agent/helper/own-id.ts';
 import { runAttempt } from '../agent/helper/runner.ts';
 import { serveConnection } from '../agent/helper/serve.ts';
 import type { AgentConfig, HelperConfig } from '../config/agent.ts';
-import { configOf, loadAgent, loadCommands } from '../config/load.ts';
+import { configOf } from '../config/load.ts';
+import { type AgentFiles, loadAgentFiles } from './agent-files.ts';
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts';
 import type { Io } from './io.ts';
-import { KNOWN } from './known.ts';
 import { roleLog } from './role-log.ts';
 import { VERSION } from './version.ts';
 
@@ -24,8 +24,7 @@ export type AgentHelperFlags = {
 export async function runAgentHelper(io: Io, flags: AgentHelperFlags): Promise<ExitCode> {
   const log = roleLog({ ...io, stdout: io.stderr }, 'agent-helper', flags.logLevel);
   const open = async (): Promise<Helper> => {
-    const config = await loadConfig(flags.config);
-    const commands = config.actionsDir === null ? [] : configOf(await loadCommands(config.actionsDir));
+    const { config, commands } = await loadConfig(flags.config);
     const runner = [...io.self, 'agent-helper', '--config', ...flags.config, '--attempt'];
     return openHelper(config, { commands, log, version: VERSION, id: await ownId(config), runner });
   };
@@ -44,10 +43,13 @@ export async function runAgentHelper(io: Io, flags: AgentHelperFlags): Promise<E
   return EXIT.ok;
 }
 
-async function loadConfig(paths: readonly string[]): Promise<AgentConfig & { helper: HelperConfig }> {
-  const config = configOf(await loadAgent(paths, KNOWN));
-  const { helper } = config;
-  if (helper !== null) return { ...config, helper };
+/** Refuses files that others than root can change. */
+async function loadConfig(
+  paths: readonly string[],
+): Promise<AgentFiles & { readonly config: AgentConfig & { helper: HelperConfig } }> {
+  const files = configOf(await loadAgentFiles(paths));
+  const { helper } = files.config;
+  if (helper !== null) return { ...files, config: { ...files.config, helper } };
   throw new CommandError(
     EXIT.invalidConfig,
     `${paths.join(', ')} has no helper block, so the agent does everything itself; add helper {} to use the helper`,

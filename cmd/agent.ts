@@ -1,5 +1,11 @@
+import type { Logger } from 'pino';
+import { rulesOf } from '../agent/action-host.ts';
 import { startAgent } from '../agent/agent.ts';
+import type { RulesInForce } from '../agent/rules-in-force.ts';
 import { installTemporalRuntime } from '../agent/temporal-runtime.ts';
+import type { AgentConfig } from '../config/agent.ts';
+import { formatProblem } from '../config/problem.ts';
+import { type Watched, watchConfig } from '../config/watched.ts';
 import { openSvidSource } from '../identity/svid-source.ts';
 import { type AgentFiles, loadAgentFiles } from './agent-files.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -17,10 +23,41 @@ const role: Role<AgentFiles> = {
   start,
 };
 
-async function start({ config, commands }: AgentFiles, { log, metrics, undo }: RoleParts): Promise<void> {
+async function start(files: AgentFiles, { log, metrics, undo, reload }: RoleParts): Promise<void> {
+  const { config, commands } = files;
   installTemporalRuntime(log);
   const svid = await openSvidSource(config.identity, { log });
   undo.add('identity', async () => svid[Symbol.asyncDispose]());
   const running = await startAgent(config, { svid, identity: svid, commands, log, metrics, version: VERSION });
   undo.add('agent', running.stop);
+  const watched = await followRules(files, running.rules, log);
+  undo.add('watch of rules', async () => watched[Symbol.asyncDispose]());
+  undo.add(
+    'reload of rules',
+    reload(async () => void (await watched.reload())),
+  );
 }
+
+/** What bounds this host follows its files; what the agent was started with (identity, Temporal, keys) does not. */
+const followRules = (first: AgentFiles, rules: RulesInForce, log: Logger): Promise<Watched<AgentFiles>> =>
+  watchConfig<AgentFiles>({
+    first: { config: first, problems: [], files: first.files },
+    load: () => loadAgentFiles(first.paths),
+    paths: [...first.paths, ...(first.config.actionsDir === null ? [] : [first.config.actionsDir])],
+    onChange: ({ config, commands }, warnings) => {
+      rules.replace(rulesOf(config, commands));
+      for (const warning of warnings) log.warn(formatProblem(warning));
+      log.info(
+        { allow: config.allow.length, never: config.never.length, commands: commands.length },
+        'new rules in force',
+      );
+      if (unruly(config) !== unruly(first.config))
+        log.warn('other settings changed too: restart the agent to use them');
+    },
+    onProblems: (problems) => {
+      rules.keepOld(problems.map(formatProblem)[0] ?? 'nothing is known of it');
+      log.error({ problems: problems.map(formatProblem) }, 'rules not reloaded: the old rules stay in force');
+    },
+  });
+
+const unruly = (config: AgentConfig): string => JSON.stringify({ ...config, allow: null, never: null, clean: null });

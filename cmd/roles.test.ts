@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
@@ -81,7 +81,7 @@ async function write(pki: TestPki, name: string, text: string): Promise<string> 
   return file;
 }
 
-test('an agent starts without Temporal, serves metrics, and stops in order on SIGTERM', async () => {
+test('an agent starts without Temporal, follows its rules, keeps them when they are bad, and stops in order', async () => {
   await using pki = await makeTestPki();
   const text = `state_dir = "${pki.dir}/agent"
 ${identity(await pki.issue('/agent/dc1/web/web-1'))}
@@ -93,12 +93,24 @@ coordinator {
 allow "*" {}
 metrics { listen = "127.0.0.1:0" }
 `;
-  await using agent = startRole('agent', await write(pki, 'agent.hcl', text));
+  const file = await write(pki, 'agent.hcl', text);
+  await using agent = startRole('agent', file);
   const { address } = await agent.line(says('metrics are served'));
+  const metrics = async (): Promise<string> => (await fetch(`${String(address)}/metrics`)).text();
   await agent.line((line) => line.message === 'agent started' && 'files' in line);
-  assert.match(await (await fetch(`${String(address)}/metrics`)).text(), /^fettle_agent/m);
+  assert.match(await metrics(), /^fettle_agent_rules_refused 0$/m);
+  await writeFile(file, `${text}never "exec" {}\n`);
+  await agent.line((line) => line.message === 'new rules in force' && line['never'] === 1);
+  await chmod(file, 0o666);
+  await agent.line((line) => says('the old rules stay in force')(line) && /chmod go-w/.test(String(line['problems'])));
+  assert.match(await metrics(), /^fettle_agent_rules_refused 1$/m);
+  await chmod(file, 0o600);
+  await writeFile(file, text.replace('/agent"', '/other"').replace('allow "*" {}', ''));
   agent.signal('SIGHUP');
-  await agent.line(says('SIGHUP: nothing here is read again'));
+  await agent.line(says('SIGHUP: reading again'));
+  await agent.line((line) => line.message === 'new rules in force' && line['allow'] === 0);
+  await agent.line(says('restart the agent to use them'));
+  assert.match(await metrics(), /^fettle_agent_rules_refused 0$/m);
   agent.signal('SIGTERM');
   assert.equal(await agent.code, 0);
   await agent.line(says('stopping'));

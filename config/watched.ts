@@ -7,6 +7,8 @@ import type { Problem } from './problem.ts';
 
 export type WatchOptions<T> = {
   readonly load: () => Promise<Loaded<T>>;
+  /** What was read already; default: `load` is called at once. */
+  readonly first?: Loaded<T>;
   /** Files and folders to watch; they need not exist. Files that are read because these name them are watched too. */
   readonly paths: readonly string[];
   /** Called in order, never two at once, with each new configuration and the warnings it came with. */
@@ -40,7 +42,7 @@ export type Watched<T> = AsyncDisposable & {
  */
 export async function watchConfig<T>(options: WatchOptions<T>): Promise<Watched<T>> {
   const before = await fingerprint(options.paths);
-  const first = await options.load();
+  const first = options.first ?? (await options.load());
   if (first.config === null) throw new ConfigError(first.problems);
   const beside = await fingerprint(besidePaths(options.paths, first.files));
   return new FileFollower(options, { config: first.config, loaded: first, fingerprint: before, beside });

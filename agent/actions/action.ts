@@ -57,6 +57,8 @@ export type ActionHost = {
   readonly diagnosticsDir: string;
   /** How long the token of the coordinators is still valid; null: Temporal's credential is a file, or there is none. */
   readonly tokenSeconds?: () => number | null;
+  /** How things stand with the agent itself: what `ping` tells beside the host. */
+  readonly standing?: () => Promise<ActionOutput['facts']>;
 } & Programs;
 
 /** Absolute paths of what actions run, and of what those programs keep. */

@@ -13,18 +13,19 @@ export const ping: Action = {
     check(args);
     return {
       rehearse: async () => answer(host),
-      run: async () => ({ status: 'done', output: answer(host) }),
+      run: async () => ({ status: 'done', output: await answer(host) }),
       worksOn: async () => false,
     };
   },
 };
 
-function answer({ facts, tokenSeconds }: ActionHost): ActionOutput {
+async function answer({ facts, tokenSeconds, standing }: ActionHost): Promise<ActionOutput> {
   const token = tokenSeconds?.() ?? null;
   return factsOnly({
     boot_id: facts.bootId,
     agent_version: facts.agentVersion,
     uptime_s: Math.floor(uptime()),
     ...(token === null ? {} : { token_valid_s: token }),
+    ...(await standing?.()),
   });
 }
