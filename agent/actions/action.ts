@@ -4,12 +4,15 @@ import type { ActionOutput, ActionResult, Args } from '../../workflows/contract.
 import type { HostFacts } from '../host-facts.ts';
 import type { Begun } from '../ledger-records.ts';
 import type { ProcessEnd } from '../process-group.ts';
+import type { ActionPage } from './action-page.ts';
 
 /** One thing an agent can do to its host. */
 export type Action = {
   readonly name: string;
   /** Counts against `max_actions`. */
   readonly capped: boolean;
+  /** What docs/actions.md says of it. */
+  readonly page: ActionPage;
   /**
    * For an action whose effect outlives its process (PROTOCOL 5.7): how it ended, when it began under another boot id than the host's
    * present one; null while that is not over. Without this, such an end is unknown. Its `run` may stay without an answer until the

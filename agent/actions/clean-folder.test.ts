@@ -5,7 +5,7 @@ import { link, mkdir, open, readdir, rename, symlink, utimes, writeFile } from '
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { actionRun, BARE_HOST } from '../../test/support/action-host.ts';
+import { actionRun, BARE_HOST, documented } from '../../test/support/action-host.ts';
 import { temporaryDirectory } from '../../test/support/processes.ts';
 import type { Args } from '../../workflows/contract.ts';
 import { RefusalError } from '../refusal.ts';
@@ -52,7 +52,8 @@ const prepare = (args: Args = {}, rule = litter()) => {
   const host = { ...BARE_HOST, clean: new Map([['uploads', { place, ...rule }]]) };
   return diskClean.prepare({ what: 'uploads', ...args }, host);
 };
-const clean = (rule = litter(), args: Args = {}): Promise<ActionEnd> => prepare(args, rule).run(actionRun());
+const clean = async (rule = litter(), args: Args = {}): Promise<ActionEnd> =>
+  documented('disk.clean', await prepare(args, rule).run(actionRun()));
 const facts = (end: ActionEnd, ...names: string[]) => names.map((name) => end.output.facts[name]);
 const left = async (folder = tree): Promise<string[]> =>
   (await readdir(folder, { recursive: true, withFileTypes: true }))
@@ -310,7 +311,7 @@ describe('disk.clean', () => {
     };
     const ran = async (args: Args): Promise<[string | null, unknown]> => {
       const prepared = diskClean.prepare(args, host);
-      const { output } = await prepared.run(actionRun());
+      const { output } = documented('disk.clean', await prepared.run(actionRun()));
       const would = await prepared.rehearse(actionRun());
       assert.match(would.tail ?? '', /^would run \["\/bin\/echo",/);
       return [output.tail, output.facts['before_bytes']];

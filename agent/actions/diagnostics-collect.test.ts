@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { actionRun, BARE_HOST } from '../../test/support/action-host.ts';
+import { actionRun, BARE_HOST, documented } from '../../test/support/action-host.ts';
 import { script } from '../../test/support/agent-bench.ts';
 import { temporaryDirectory } from '../../test/support/processes.ts';
 import type { Args } from '../../workflows/contract.ts';
@@ -43,8 +43,8 @@ afterEach(async () => {
   await home[Symbol.asyncDispose]();
 });
 
-const collect = (args: Args, more: Partial<ActionHost> = {}, run = actionRun()) =>
-  diagnosticsCollect.prepare(args, { ...host, ...more }).run(run);
+const collect = async (args: Args, more: Partial<ActionHost> = {}, run = actionRun()) =>
+  documented('diagnostics.collect', await diagnosticsCollect.prepare(args, { ...host, ...more }).run(run));
 const unpacked = (path: unknown, file: string): string =>
   execFileSync('tar', ['-xzOf', String(path), file], { encoding: 'utf8' });
 

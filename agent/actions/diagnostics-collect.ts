@@ -25,6 +25,24 @@ type Collection = Wanted & { readonly quit: boolean };
 export const diagnosticsCollect: Action = {
   name: 'diagnostics.collect',
   capped: true,
+  page: {
+    about: [
+      "A `tar.gz` in the agent's `diagnostics_dir`, readable by root alone: busiest processes, memory and pressure, disks, sockets, dmesg, failed units, jobs, warnings of the journal; with `unit` its status, properties, journal and main process; with `stack` where every thread of that process stands, in the kernel and (eu-stack or gdb, if the host has one) in its program, which stops it for a moment. Nothing but digest, size and path leaves the host.",
+      'It counts as changing: it writes, prunes, and needs root for most of what it reads. It is made for wedged hosts: every part has ten seconds of its own and is done without, stacks come first, and when systemd does not answer the process is found by its control group.',
+      'Command lines and environments are not in it, and every value in `secrets_dir` is struck out. The 20 newest bundles are kept, 256 MiB in all; on a full disk the older ones go.',
+    ],
+    facts: {
+      unit: 'as asked',
+      'directory, path': 'where the bundle is',
+      sha256: "of the file, as sha256sum(1) prints it; the receipt's digest is the same in base64url",
+      'parts, parts_incomplete': 'how many, and how many hung, failed or have no program here',
+      main_pid: 'the main process of the unit',
+      after_quit_signal: '`runs` or `ended`: the main process, two seconds after SIGQUIT at most',
+      pruned_bundles: 'older ones that went',
+    },
+    rehearsal: 'the commands it would run, and the process it would signal.',
+    example: { unit: 'web.service', stack: true },
+  },
   prepare(args, host) {
     const given = check(args);
     const unit = given['unit'] === undefined ? null : String(given['unit']);

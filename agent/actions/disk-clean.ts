@@ -14,6 +14,33 @@ const check = argumentCheck('disk.clean');
 export const diskClean: Action = {
   name: 'disk.clean',
   capped: true,
+  page: {
+    about: [
+      'Of a `clean` block (agent file): files below its directory, at any depth, whose name matches, that have not been changed for long enough, without the newest that are kept. No part of the path may be a symbolic link; none is followed below it, and no mount is entered, bind mounts included. Only ordinary files are deleted, never folders, links, pipes or sockets, and none that a process of this host has open. At most 50,000 files are deleted in one run: `more` says that another run would find more.',
+      '`journal` runs `journalctl --rotate` with the vacuum options; `apt` runs `apt-get clean`.',
+      'A folder that somebody hostile may write to is safe to clean: every step goes from an open folder to a name in it, what is reached is told by device, inode and mount, and each file is looked at again right before it goes. What such a person can bring about is that another file of his own folder goes instead.',
+    ],
+    facts: {
+      'what, directory': 'what was cleaned',
+      'matched_files, matched_bytes': 'what may go by the clean block, without files that are open',
+      'deleted_files, deleted_bytes':
+        'what went; bytes as the file system counts them, none for a file with another name elsewhere',
+      'kept, skipped_open, skipped_changed':
+        'files left: the newest, open ones, those that changed after they were listed',
+      'skipped_folders, skipped_others': 'mounts not entered; links, pipes and the like whose names match',
+      failed_files: 'files that could not be deleted; the message has the first reason',
+      more: 'there is more than one run takes up',
+      enough: 'min_free_percent was met already, and nothing was done',
+      'before_files, before_bytes, after_files, after_bytes': 'journal and apt: what they keep',
+      total_bytes: 'size of the file system',
+      'before_free_bytes, before_free_percent, after_free_bytes, after_free_percent':
+        'what users other than root may still take, as df(1) counts',
+      freed_bytes: 'the difference, whoever else wrote meanwhile',
+    },
+    rehearsal:
+      'the first files by name, their number and bytes, and the SHA-256 of the whole list (one path a line, sorted): the receipt of a run over the same files has the same. For journal and apt, the command.',
+    example: { what: 'journal', keep_size: '500M', min_free_percent: 10 },
+  },
   prepare(args, host) {
     const given = check(args);
     const cleaning = cleaningOf(given, host);

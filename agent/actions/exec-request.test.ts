@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { HttpCommand } from '../../config/commands.ts';
-import { actionRun, BARE_HOST } from '../../test/support/action-host.ts';
+import { actionRun, BARE_HOST, documented } from '../../test/support/action-host.ts';
 import { temporaryDirectory } from '../../test/support/processes.ts';
 import type { Args } from '../../workflows/contract.ts';
 import { RefusalError } from '../refusal.ts';
@@ -65,7 +65,8 @@ const prepare = (definition: HttpCommand, args: Args = {}) =>
     { command: 'drain', pool: 'web', why: 'test', ...args },
     { ...BARE_HOST, commands: new Map([['drain', definition]]), secretsDir: home.path },
   );
-const send = (definition = drain(), args: Args = {}) => prepare(definition, args).run(actionRun());
+const send = async (definition = drain(), args: Args = {}) =>
+  documented('exec', await prepare(definition, args).run(actionRun()));
 const refused = (args: Args, definition = drain()): string => {
   try {
     prepare(definition, args);

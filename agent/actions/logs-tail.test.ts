@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { actionRun, BARE_HOST } from '../../test/support/action-host.ts';
+import { actionRun, BARE_HOST, documented } from '../../test/support/action-host.ts';
 import { script } from '../../test/support/agent-bench.ts';
 import { temporaryDirectory } from '../../test/support/processes.ts';
 import type { Args } from '../../workflows/contract.ts';
@@ -34,7 +34,8 @@ const line = (MESSAGE: unknown, more: Record<string, unknown> = {}) => ({
   _PID: '7',
   ...more,
 });
-const tail = async (args: Args = {}, timeoutMs = 30_000) => logsTail.prepare(args, host).run(actionRun(timeoutMs));
+const tail = async (args: Args = {}, timeoutMs = 30_000) =>
+  documented('logs.tail', await logsTail.prepare(args, host).run(actionRun(timeoutMs)));
 
 beforeEach(async () => {
   home = await temporaryDirectory('fettle-logs-');

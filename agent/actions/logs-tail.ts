@@ -11,6 +11,19 @@ const check = argumentCheck('logs.tail');
 export const logsTail: Action = {
   name: 'logs.tail',
   capped: true,
+  page: {
+    about: [
+      "The newest lines of the journal, of this boot and earlier ones. The agent's user has to be in the group systemd-journal.",
+    ],
+    facts: {
+      unit: 'as asked',
+      'matched, errors, shown': 'lines that fit; those of priority err and worse; those that found room in the tail',
+      'scanned, complete': 'lines looked through; whether that was all of the time asked about',
+      'oldest_at, newest_at': 'times of the first and the last',
+    },
+    rehearsal: 'the same as a run: it changes nothing.',
+    example: { unit: 'web.service', since_s: 600, priority: 'warning' },
+  },
   prepare(args, host) {
     const query = queryOf(check(args));
     return {

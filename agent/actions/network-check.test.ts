@@ -8,14 +8,15 @@ import { createServer as createHttps } from 'node:https';
 import { type AddressInfo, createServer as createTcp, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { actionRun, BARE_HOST } from '../../test/support/action-host.ts';
+import { actionRun, BARE_HOST, documented } from '../../test/support/action-host.ts';
 import { temporaryDirectory } from '../../test/support/processes.ts';
 import type { Args } from '../../workflows/contract.ts';
 import { RefusalError } from '../refusal.ts';
 import type { ActionEnd } from './action.ts';
 import { networkCheck } from './network-check.ts';
 
-const look = (args: Args, run = actionRun()): Promise<ActionEnd> => networkCheck.prepare(args, BARE_HOST).run(run);
+const look = async (args: Args, run = actionRun()): Promise<ActionEnd> =>
+  documented('network.check', await networkCheck.prepare(args, BARE_HOST).run(run));
 const good = async (args: Args): Promise<ActionEnd['output']['facts']> => {
   const end = await look(args);
   assert.equal(end.status, 'done', JSON.stringify(end));

@@ -11,6 +11,24 @@ const check = argumentCheck('network.check');
 export const networkCheck: Action = {
   name: 'network.check',
   capped: true,
+  page: {
+    about: [
+      'One question from where the host stands. It fails when the answer is not as asked, so a workflow can decide by it, or `verify` with it. Redirects are not followed: a 302 is an answer like any other. Authorities are those of the host beside those that come with the program.',
+      'Each kind takes its own arguments: `dns` host, address, server, server_port; `tcp` host, port; `tls` host, port, server_name, min_valid_days, trusted; `http` url, method, expect_status, body_contains, min_valid_days, trusted. Without `server` a name is found as programs of the host find it, /etc/hosts included.',
+      'A host that lets coordinators ask anything lets them look around its network: bound `url` and `host` in the allow block.',
+    ],
+    facts: {
+      'kind, ok, latency_ms':
+        'what was asked, whether it is good, how long the answer took (http: until the status was there)',
+      'host, port, url': 'as asked',
+      'answers, addresses': 'dns: how many addresses, and which',
+      address: 'tcp: the address that answered',
+      'protocol, trusted, valid_days, not_after, issuer': 'tls and https: of the certificate',
+      'status, body_bytes, body_contains': 'http: of the answer; the first megabyte is read',
+    },
+    rehearsal: 'the same as a run: it changes nothing.',
+    example: { kind: 'http', url: 'http://127.0.0.1:8080/health', expect_status: 200, max_latency_ms: 1000 },
+  },
   prepare(args) {
     const given = check(args);
     const kind = String(given['kind']);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { actionRun, BARE_HOST } from '../../test/support/action-host.ts';
+import { actionRun, BARE_HOST, documented } from '../../test/support/action-host.ts';
 import { script } from '../../test/support/agent-bench.ts';
 import { temporaryDirectory } from '../../test/support/processes.ts';
 import type { Args } from '../../workflows/contract.ts';
@@ -10,7 +10,8 @@ import { memoryFacts, pressureFacts } from './kernel-facts.ts';
 import { diskOf, localMounts } from './mounted-disks.ts';
 import { nodeFacts } from './node-facts.ts';
 
-const facts = (args: Args, host = BARE_HOST) => nodeFacts.prepare(args, host).run(actionRun());
+const facts = async (args: Args, host = BARE_HOST) =>
+  documented('node.facts', await nodeFacts.prepare(args, host).run(actionRun()));
 
 describe('node.facts', () => {
   it('reads the load, the memory, the disks and the busiest processes of this very machine', async () => {

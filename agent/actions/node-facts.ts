@@ -16,6 +16,23 @@ const check = argumentCheck('node.facts');
 export const nodeFacts: Action = {
   name: 'node.facts',
   capped: true,
+  page: {
+    about: [
+      'From /proc and the file systems themselves. With `path` the file system of that folder is measured by itself, so that `verify` can ask for the room that a remedy made. The tail has tables: disks, and the busiest processes by CPU and by memory.',
+    ],
+    facts: {
+      'kernel, cpus, uptime_s, boot_id': 'of the running kernel, and this boot',
+      'load_1, load_5, load_15': 'load over so many minutes',
+      'memory_*, swap_*': 'in MiB, and percent',
+      'pressure_*': 'percent of the last ten seconds that some, or all, waited for CPU, memory or disk',
+      'processes, persons': 'processes without kernel threads; persons logged in',
+      'system_state, failed_units': 'what systemd says of the host',
+      'fullest_mount, fullest_free_percent': 'the local file system with the least room',
+      'path, path_mount, path_total_bytes, path_free_bytes, path_free_percent': 'of the file system of `path`',
+    },
+    rehearsal: 'the same as a run: it changes nothing.',
+    example: { path: '/var/log', top: 3 },
+  },
   prepare(args, host) {
     const { top, path } = check(args);
     const look = (): Promise<ActionEnd> => factsOf(host, Number(top), path === undefined ? null : String(path));

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { actionRun, BARE_HOST } from '../../test/support/action-host.ts';
+import { actionRun, BARE_HOST, documented } from '../../test/support/action-host.ts';
 import { script } from '../../test/support/agent-bench.ts';
 import { temporaryDirectory } from '../../test/support/processes.ts';
 import type { Begun } from '../ledger-records.ts';
@@ -118,7 +118,7 @@ describe('node.reboot', () => {
   });
 
   it('has failed when the boot id is the same at the end of its time', async () => {
-    const end = await nodeReboot.prepare({}, host).run(actionRun(300));
+    const end = documented('node.reboot', await nodeReboot.prepare({}, host).run(actionRun(300)));
     assert.ok(rebooted());
     assert.deepEqual(end.status === 'failed' && [end.code, end.message], [
       'timeout',
@@ -150,6 +150,7 @@ describe('node.reboot', () => {
     await system('degraded');
     const end = await nodeReboot.afterBoot!(begun, host);
     assert.ok(end?.status === 'done', JSON.stringify(end));
+    documented('node.reboot', end);
     const { down_ms: down, ...facts } = end.output.facts;
     assert.deepEqual(facts, {
       boot_id_before: 'boot-1',

@@ -23,6 +23,19 @@ const check = argumentCheck('node.reboot');
 export const nodeReboot: Action = {
   name: 'node.reboot',
   capped: true,
+  page: {
+    about: [
+      'Ends when the host has another boot id and systemd says that it is running (or degraded: then `failed_units` counts what failed); by that it is proven, whatever became of the agent meanwhile. It is refused while a person is logged in, and when nobody can tell. Give the step time enough for the whole boot.',
+    ],
+    facts: {
+      'boot_id_before, boot_id_after': 'the proof',
+      down_ms: "from the order to the first look after the boot, by the host's clock",
+      'system_state, failed_units': 'what systemd says of the host: `running`, `degraded`, ...',
+      'before_boot_id, before_persons, before_system_state': 'of a dry run',
+    },
+    rehearsal: 'the command, and who is logged in.',
+    example: { force_with_users: false },
+  },
   afterBoot,
   prepare(args, host) {
     const forced = check(args)['force_with_users'] === true;

@@ -9,6 +9,16 @@ const check = argumentCheck('ping');
 export const ping: Action = {
   name: 'ping',
   capped: false,
+  page: {
+    about: ['Proves that the agent on this boot of this host takes orders.'],
+    facts: {
+      boot_id: 'new at every boot',
+      'agent_version, uptime_s': 'of the agent, and of the host',
+      token_valid_s: 'how long its token for Temporal still holds, where coordinators give it one',
+    },
+    rehearsal: 'the same as a run: it changes nothing.',
+    example: {},
+  },
   prepare(args, host) {
     check(args);
     return {

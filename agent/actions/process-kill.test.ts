@@ -4,7 +4,7 @@ import { realpathSync } from 'node:fs';
 import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { actionRun, BARE_HOST } from '../../test/support/action-host.ts';
+import { actionRun, BARE_HOST, documented } from '../../test/support/action-host.ts';
 import { eventually, temporaryDirectory } from '../../test/support/processes.ts';
 import type { Args } from '../../workflows/contract.ts';
 import { readProcess } from '../procfs.ts';
@@ -39,9 +39,13 @@ async function start(argv: readonly string[] = [exe, '600'], runs = exe): Promis
 const stubborn = (): Promise<number> => start(['/bin/sh', '-c', `trap "" TERM; exec ${exe} 600`]);
 const runs = (pid: number): boolean => readProcess(pid) !== null;
 
-const list = async (args: Args) => (await processList.prepare(args, BARE_HOST).run(actionRun())).output;
-const kill = (args: Args, signal?: AbortSignal) =>
-  processKill.prepare({ min_age_s: 0, ...args }, BARE_HOST).run(actionRun(30_000, signal));
+const list = async (args: Args) =>
+  documented('process.list', await processList.prepare(args, BARE_HOST).run(actionRun())).output;
+const kill = async (args: Args, signal?: AbortSignal) =>
+  documented(
+    'process.kill',
+    await processKill.prepare({ min_age_s: 0, ...args }, BARE_HOST).run(actionRun(30_000, signal)),
+  );
 async function refusal(args: Args): Promise<string> {
   try {
     await processKill.prepare(args, BARE_HOST).admit?.();

@@ -30,6 +30,22 @@ type Wish = {
 export const processKill: Action = {
   name: 'process.kill',
   capped: true,
+  page: {
+    about: [
+      'By `unit`, or by `exe` with `min_age_s`. When more processes match than `max`, none is signalled. Never signalled: pid 1, kernel threads, Fettle itself and what it stands on. A process is told by its number and start time, looked at right before and right after each signal.',
+      'It fails when one still runs after KILL. With `then_kill = false` nothing has to end: `signal = "QUIT"` makes many programs write their stacks.',
+    ],
+    facts: {
+      'unit, exe, signal': 'as asked',
+      'before_matched, before_rss_mb, before_cpu_percent, before_oldest_age_s': 'of the processes that fit',
+      'ended, killed': 'after the first signal; after KILL',
+      'gone_before, not_permitted, after_running':
+        'gone before they were signalled; of another user, without the root helper; still there',
+      signalled: '0: the host had changed since it was looked at',
+    },
+    rehearsal: 'the processes it would signal.',
+    example: { exe: '/usr/bin/convert', min_age_s: 3600, min_rss_mb: 1024 },
+  },
   prepare(args) {
     const wish = wishOf(check(args));
     return {

@@ -8,6 +8,18 @@ const check = argumentCheck('process.list');
 export const processList: Action = {
   name: 'process.list',
   capped: true,
+  page: {
+    about: [
+      'All processes of the host but kernel threads, or those of a unit or an executable. Names, users, states and figures; no environment.',
+    ],
+    facts: {
+      'unit, exe': 'as asked',
+      'matched, shown': 'how many fit, and how many of them the table has',
+      'rss_mb, cpu_percent, oldest_age_s': 'of all that fit: sum, sum over half a second, maximum',
+    },
+    rehearsal: 'the same as a run: it changes nothing.',
+    example: { sort_by: 'memory', limit: 10 },
+  },
   prepare(args) {
     const { sort_by: sortBy, limit, ...wanted } = check(args);
     const look = (): Promise<ActionEnd> =>

@@ -19,6 +19,17 @@ const check = argumentCheck('systemd.reset-failed');
 export const systemdResetFailed: Action = {
   name: 'systemd.reset-failed',
   capped: true,
+  page: {
+    about: [
+      "After it systemd starts the unit again by itself where it is told to, and a failed state no longer alarms. Fettle's own units are left out.",
+    ],
+    facts: {
+      'unit, before_*, after_*': 'one unit: its state, as of systemd.restart',
+      'before_failed, after_failed': 'how many units of those looked at have failed',
+    },
+    rehearsal: 'the command and the units it is about.',
+    example: { all: true },
+  },
   prepare(args, host) {
     const unit = wanted(args);
     return {

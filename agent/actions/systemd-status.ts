@@ -10,6 +10,20 @@ const check = argumentCheck('systemd.status');
 export const systemdStatus: Action = {
   name: 'systemd.status',
   capped: true,
+  page: {
+    about: [
+      'Fails when the host has no such unit; an inactive or failed unit is an answer. What systemd keeps only with accounting switched on is left out where it is not.',
+    ],
+    facts: {
+      'unit, load_state, active_state, sub_state, result': 'as systemctl show has them',
+      'main_pid, n_restarts, invocation_id, exit_status': 'of its present or last run',
+      'enabled, type, can_reload, needs_daemon_reload': 'of its unit file',
+      'memory_bytes, tasks, cpu_s': 'of all its processes together',
+      in_this_state_s: 'seconds since its state last changed',
+    },
+    rehearsal: 'the same as a run: it changes nothing.',
+    example: { unit: 'web.service' },
+  },
   prepare(args, host) {
     const unit = String(check(args)['unit']);
     return {

@@ -4,7 +4,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { script } from '../../test/support/agent-bench.ts';
-import { actionRun, BARE_HOST } from '../../test/support/action-host.ts';
+import { actionRun, BARE_HOST, documented } from '../../test/support/action-host.ts';
 import { eventually, temporaryDirectory } from '../../test/support/processes.ts';
 import { RefusalError } from '../refusal.ts';
 import type { Args } from '../../workflows/contract.ts';
@@ -60,8 +60,12 @@ const argsOf = (name: string, unit: unknown) =>
   (name === 'systemd.stop' || name === 'systemd.status' || name === 'systemd.reset-failed'
     ? { unit }
     : { unit, stable_s: 0 }) as Args;
-const act = (name: string, unit: unknown = 'web.service', timeoutMs = 30_000, signal = new AbortController().signal) =>
-  ALL_ACTIONS.get(name)!.prepare(argsOf(name, unit), host).run(actionRun(timeoutMs, signal));
+const act = async (
+  name: string,
+  unit: unknown = 'web.service',
+  timeoutMs = 30_000,
+  signal = new AbortController().signal,
+) => documented(name, await ALL_ACTIONS.get(name)!.prepare(argsOf(name, unit), host).run(actionRun(timeoutMs, signal)));
 const refusal = async (name: string, unit = 'web.service'): Promise<string> => {
   try {
     await ALL_ACTIONS.get(name)!.prepare(argsOf(name, unit), host).admit?.();

@@ -10,6 +10,7 @@ import {
   endOf,
   factsOnly,
 } from './action.ts';
+import type { ActionPage } from './action-page.ts';
 import { argumentCheck } from './argument-check.ts';
 import { askSystemd, hasJob, jobCommand, readUnit, tryRead, unitFacts, type UnitState } from './systemctl.ts';
 import { checkUnit, checkUnitName } from './unit-guard.ts';
@@ -17,15 +18,27 @@ import { lastLines } from './unit-journal.ts';
 import { OUT_OF_TIME, staysUp } from './unit-watch.ts';
 
 type Verb = 'restart' | 'start' | 'stop' | 'reload';
+/** Facts of every unit, with the prefixes of before and after. */
+export const UNIT_FACTS = {
+  unit: 'as asked',
+  'before_active_state, after_active_state': 'of systemctl(1), as `active`, `failed`, `inactive`',
+  'before_sub_state, after_sub_state': 'e.g. `running`, `dead`',
+  'before_result, after_result': 'why it ended, e.g. `success`, `exit-code`, `oom-kill`, `start-limit-hit`',
+  'before_main_pid, after_main_pid': 'of a service',
+  'before_n_restarts, after_n_restarts': 'restarts by systemd itself',
+  'before_invocation_id, after_invocation_id': 'another one for each start',
+} as const;
+
 type Wish = { readonly verb: Verb; readonly unit: string; readonly stableMs: number };
 
 /** An action that makes systemd do one job with one unit and waits for the job's end, and for the unit to be as it should. */
-export function unitAction(verb: Verb): Action {
+export function unitAction(verb: Verb, page: ActionPage): Action {
   const name: keyof typeof ACTIONS = `systemd.${verb}`;
   const check = argumentCheck(name);
   return {
     name,
     capped: true,
+    page,
     prepare(args, host) {
       const { unit, stable_s: stable } = check(args);
       const wish = { verb, unit: String(unit), stableMs: Number(stable ?? 0) * 1000 };
