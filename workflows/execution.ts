@@ -101,13 +101,15 @@ type Run = {
   readonly undo: StepDefinition[];
   /** The last of the looks that proof by an action took. */
   lastLook: StepRecord | null;
+  /** So many records there were before it. */
+  acted: number;
 };
 
 export async function runExecution(
   input: ExecutionInput,
   body: (remedy: Remedy) => Promise<void>,
 ): Promise<ExecutionResult> {
-  const run: Run = { input, records: [], undo: [], lastLook: null };
+  const run: Run = { input, records: [], undo: [], lastLook: null, acted: 0 };
   const ended = await endOf(run, body);
   return CancellationScope.nonCancellable(() => conclude(run, ended));
 }
@@ -149,6 +151,7 @@ async function lookForProof(run: Run, proof: ActionProof): Promise<VerifyResult>
     const replaces = supersedes === undefined ? {} : { supersedes };
     const record = await actsFor(call.timeoutMs).act({ ...refOf(run.input), call, attempt, asking: 1, ...replaces });
     run.lastLook = record;
+    run.acted = run.records.length;
     return record;
   });
   return { healthy, message };
@@ -177,7 +180,7 @@ async function conclude(run: Run, ended: Ended): Promise<ExecutionResult> {
   if (onFailure !== null && ESCALATED.has(ended.outcome) && onFailure.notify.length > 0 && !input.dryRun) {
     await notify({ ...refOf(input), to: onFailure.notify, outcome: ended.outcome, message });
   }
-  const steps = run.lastLook === null ? run.records : [...run.records, run.lastLook];
+  const steps = run.lastLook === null ? run.records : run.records.toSpliced(run.acted, 0, run.lastLook);
   return { outcome: ended.outcome, message, verified: ended.verified, steps };
 }
 
