@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { ApiExecutionDetail, ApiRequest } from '../../workflows/api.ts';
 import type { CoordinatorClient } from '../../identity/coordinator-client.ts';
 import type { NodePlace } from '../../workflows/contract.ts';
-import { installAgent, PROGRAM, type AgentSetUp, type InstalledAgent } from '../support/booted-agent.ts';
+import { builtProgram, installAgent, type AgentSetUp, type InstalledAgent } from '../support/booted-agent.ts';
 import { bootHost, type BootedHost, type HostOptions } from '../support/booted-host.ts';
 import { drillStep } from '../support/drill-site.ts';
 import { eventually } from '../support/processes.ts';
@@ -98,6 +98,7 @@ export async function openHouse(options: {
       workflows: { act: workflow('20s'), brief: workflow('3s') },
     }),
   );
+  const program = stack.use(await builtProgram());
   await site.setUp();
   await site.startCoordinator();
   const client = stack.use(await site.client());
@@ -107,7 +108,7 @@ export async function openHouse(options: {
     site,
     client,
     guest: async (node, more = {}) => {
-      const guest = await openGuest(site, options.helper, node, more);
+      const guest = await openGuest({ site, helper: options.helper, bind: program.bind }, node, more);
       owned.use(guest.host);
       await taken(client, node);
       return guest;
@@ -118,9 +119,11 @@ export async function openHouse(options: {
   };
 }
 
-async function openGuest(site: Site, helper: boolean, node: string, more: GuestOptions): Promise<Guest> {
+type Parts = { readonly site: Site; readonly helper: boolean; readonly bind: NonNullable<HostOptions['bind']> };
+
+async function openGuest({ site, helper, bind }: Parts, node: string, more: GuestOptions): Promise<Guest> {
   const { machine = node, environment, more: config, ...boot } = more;
-  const host = await bootHost({ ...boot, name: machine, bind: PROGRAM, privateNetwork: true });
+  const host = await bootHost({ ...boot, name: machine, bind, privateNetwork: true });
   await host.write('/usr/local/bin/act', ACT, 0o755);
   await host.sh('install', '-d', MARKS);
   const agent = await installAgent(host, {

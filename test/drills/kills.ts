@@ -5,8 +5,8 @@ import type { Guest, House } from './house.ts';
 import { resultOf, type DrillResult, type Trial } from './trial.ts';
 
 const ACTION_S = 1.2;
-/** From the request to well past the action's end. */
-const SPAN_MS = 2_400;
+/** From the request to past the action's end. */
+const SPAN_MS = 1_700;
 
 type Blow = {
   readonly name: string;
