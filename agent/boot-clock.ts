@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
+import { readBootId } from './boot-id.ts';
 
 /** A time that no step of the host's clock moves: within one boot ages are exact, across boots the clock must do. */
 export type BootInstant = {
@@ -11,7 +11,7 @@ export type BootInstant = {
 export type BootClock = { readonly instant: () => BootInstant; readonly now: () => number };
 
 export function hostClock(): BootClock {
-  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  const boot = readBootId();
   return { instant: () => ({ boot, uptime: Math.round(uptime() * 1000) }), now: Date.now };
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { readBootId } from './boot-id.ts';
 
 /** What tells this host, and this run of it, from others. */
 export type HostFacts = {
@@ -11,8 +12,7 @@ export type HostFacts = {
 
 /** @throws Error when the kernel's boot id cannot be read. */
 export function readHostFacts(agentVersion: string): HostFacts {
-  const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  return { bootId, machineId: readMachineId(), agentVersion };
+  return { bootId: readBootId(), machineId: readMachineId(), agentVersion };
 }
 
 function readMachineId(): string {

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { CLEAN_ENVIRONMENT, type UnitLimits } from '../actions/action.ts';
 import type { Launcher, LaunchState } from '../launcher.ts';
+import { BOOT_ID_VARIABLE } from '../boot-id.ts';
 import { attemptKey } from '../ledger.ts';
 import type { Attempt, Begun } from '../ledger-records.ts';
 import { KILL_GRACE_MS } from '../process-group.ts';
@@ -84,7 +85,11 @@ export function unitArguments(begun: Begun, limits: UnitLimits, stateDir: string
   };
   // The runner writes the ledger, also where the action may write nothing.
   const writable = [...(limits.writable ?? []), stateDir].map((path) => `--property=ReadWritePaths=${quoted(path)}`);
-  const environment = { ...CLEAN_ENVIRONMENT, [ATTEMPT_VARIABLE]: attemptKey(begun.attempt) };
+  const environment = {
+    ...CLEAN_ENVIRONMENT,
+    [ATTEMPT_VARIABLE]: attemptKey(begun.attempt),
+    [BOOT_ID_VARIABLE]: begun.bootId.replaceAll('-', ''),
+  };
   const { execution, step, attempt } = begun.attempt;
   return [
     '--quiet',
