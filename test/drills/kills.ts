@@ -6,7 +6,7 @@ import { resultOf, type DrillResult, type Trial } from './trial.ts';
 
 const ACTION_S = 1.2;
 /** From the request to past the action's end. */
-const SPAN_MS = 1_700;
+const SPAN_MS = 2_600;
 
 type Blow = {
   readonly name: string;
