@@ -39,7 +39,8 @@ type TlsFiles = {
 async function connectionOptions(config: TemporalConfig) {
   const { tls } = config;
   const read = async (file: string | null): Promise<Buffer | undefined> => (file === null ? undefined : readFile(file));
-  const options: { address: string; tls?: TlsFiles; apiKey?: string } = { address: config.address };
+  // Said in so many words: with an API key the SDK would take TLS for granted.
+  const options: { address: string; tls: TlsFiles | false; apiKey?: string } = { address: config.address, tls: false };
   if (tls !== null) {
     const [ca, crt, key] = await Promise.all([read(tls.ca), read(tls.certificate), read(tls.key)]);
     options.tls = {
