@@ -42,6 +42,8 @@ export async function openSession(setting: SessionSetting): Promise<TemporalSess
     ...(apiKey !== null && { apiKey }),
   });
   const probe = async (timeoutMs: number): Promise<void> => {
+    // Without a token Temporal would only say no; this says why there is none. Workers stay, and go on with the next one.
+    await credential?.token();
     const ask = () => connection.workflowService.describeNamespace({ namespace: temporal.agentsNamespace });
     await connection.withDeadline(Date.now() + timeoutMs, ask);
   };

@@ -1,4 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises';
+import { requestToken } from '../agent/credential-request.ts';
+import { readHostFacts } from '../agent/host-facts.ts';
 import { placeOf } from '../agent/node-place.ts';
 import type { AgentConfig } from '../config/agent.ts';
 import { sourceAddress } from '../config/connections.ts';
@@ -17,15 +19,18 @@ import { formatProblem, type Problem } from '../config/problem.ts';
 import type { TriggerDaemonConfig } from '../config/trigger-daemon.ts';
 import { validateFiles } from '../config/validate.ts';
 import { knownToWorkflows } from '../coordinator/rules.ts';
-import { loadSvid } from '../identity/svid-source.ts';
+import { parseSpiffeId } from '../config/spiffe-id.ts';
+import { loadSvid, openSvidSource } from '../identity/svid-source.ts';
 import { agentQueues, QUEUES } from '../workflows/contract.ts';
 import { checkCoordinators } from './check-coordinators.ts';
 import { checkIdentity, checkSecretFile } from './check-identity.ts';
 import { checkSources } from './check-sources.ts';
 import { checkTemporal, type Queue } from './check-temporal.ts';
+import { checkAgentToken, checkTokens } from './check-wall.ts';
 import { errorText, fail, type Finding, ok, warn } from './finding.ts';
 import type { Io } from './io.ts';
 import { KNOWN } from './known.ts';
+import { silentLog } from './role-log.ts';
 
 /** Looks at everything that the role of this configuration stands on, on the machine it is run on. */
 export async function checkRole(paths: readonly string[], io: Io): Promise<Finding[]> {
@@ -81,6 +86,7 @@ async function checkCoordinator(config: CoordinatorConfig, io: Io): Promise<Find
     writable(config.stateDir),
     readableRules('workflows', loadWorkflows(config.workflowsDir, knownToWorkflows(config))),
     checkTemporal(temporal, needs, io.now),
+    checkTokens(temporal, config.agentTokens, io.now()),
     checkSources(sources, io.signal),
   ]);
   return checks.flat();
@@ -126,8 +132,42 @@ async function agentTemporal(config: AgentConfig, io: Io): Promise<Finding[]> {
       ),
     ];
   }
-  const queues = { namespace: config.temporal.agentsNamespace, who: 'agent of this host', list };
-  return [...place, ...(await checkTemporal(config.temporal, { queues, domain: null }, io.now))];
+  const { temporal } = config;
+  const queues = { namespace: temporal.agentsNamespace, who: 'agent of this host', list };
+  const { token, found } = await askTokens(config, io.signal);
+  const wall = token === null ? [] : await checkAgentToken(temporal, token);
+  return [...place, ...found, ...(await checkTemporal(temporal, { queues, domain: null, token }, io.now)), ...wall];
+}
+
+/** Each coordinator by itself, as the agent does. */
+async function askTokens(
+  { tokens, issuer, identity: files }: AgentConfig,
+  signal: AbortSignal,
+): Promise<{ readonly token: string | null; readonly found: Finding[] }> {
+  if (tokens === null) return { token: null, found: [] };
+  try {
+    await using identity = await openSvidSource(files, { log: silentLog() });
+    const coordinator = parseSpiffeId(issuer);
+    const { machineId } = readHostFacts('doctor');
+    const asked = tokens.addresses.map(async (address) => {
+      try {
+        const { token } = await requestToken({ address, coordinator, identity, machineId, signal });
+        return { token, finding: ok('coordinator', `${address} gives this host tokens for Temporal`) };
+      } catch (error) {
+        const finding = fail(
+          'coordinator',
+          `${address} gives no token: ${errorText(error)}`,
+          'fettle nodes, on a machine of yours; is the coordinator running, with agent_tokens in its file',
+        );
+        return { token: null, finding };
+      }
+    });
+    const answers = await Promise.all(asked);
+    const token = answers.find((answer) => answer.token !== null)?.token ?? null;
+    return { token, found: answers.map(({ finding }) => finding) };
+  } catch (error) {
+    return { token: null, found: [fail('identity', errorText(error), 'mend the file that is named')] };
+  }
 }
 
 async function checkTriggerDaemon(config: TriggerDaemonConfig, io: Io): Promise<Finding[]> {

@@ -2,6 +2,7 @@ import type { TemporalConfig } from '../config/connections.ts';
 import { isNotFound, openTemporal, type Temporal, TemporalUnreachableError } from '../coordinator/temporal.ts';
 import { gateWorkflowId, SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
 import type { GateSummary } from '../workflows/gate/operations.ts';
+import { checkAnonymous } from './check-wall.ts';
 import { errorText, fail, type Finding, ok, warn } from './finding.ts';
 import { formatDuration } from './time-text.ts';
 
@@ -20,6 +21,8 @@ export type TemporalNeeds = {
   readonly queues: { readonly namespace: string; readonly who: string; readonly list: readonly Queue[] };
   /** Domain whose gate must run; null for roles that may not look into the control namespace. */
   readonly domain: string | null;
+  /** An agent's token, where coordinators give it; null: the configuration names the credential. */
+  readonly token?: string | null;
 };
 
 /** Looks at a Temporal server with the rights of the role whose configuration this is. */
@@ -30,7 +33,7 @@ export async function checkTemporal(
 ): Promise<Finding[]> {
   let temporal: Temporal;
   try {
-    temporal = await openTemporal(config, 'fettle-doctor');
+    temporal = await openTemporal(config, 'fettle-doctor', needs.token ?? null);
   } catch (error) {
     return [fail('temporal', errorText(error), 'mend the file that temporal { ... } names')];
   }
@@ -43,7 +46,7 @@ export async function checkTemporal(
       ...(needs.domain === null ? [] : control(temporal, config, needs.domain)),
       ...needs.queues.list.map((queue) => safely('queue', () => polled(temporal, needs.queues, queue, now()))),
     ]);
-    return [reached, ...walls(config), ...found];
+    return [reached, ...(await checkAnonymous(config)), ...found];
   } finally {
     await temporal.close();
   }
@@ -62,19 +65,6 @@ async function reach({ address }: TemporalConfig, temporal: Temporal): Promise<F
         : 'check temporal { tls, api_key_file }';
     return fail('temporal', errorText(error), next);
   }
-}
-
-/** What is not protected as it is set up here. */
-function walls({ tls, apiKeyFile, address }: TemporalConfig): Finding[] {
-  if (tls !== null || apiKeyFile !== null) return [];
-  const text = `${address} is used without TLS and without credentials: whoever reaches it can order and answer in every namespace`;
-  return [
-    warn(
-      'temporal',
-      text,
-      'for more than development: TLS, and an authorizer that keeps agents in their own namespace',
-    ),
-  ];
 }
 
 const control = (temporal: Temporal, config: TemporalConfig, domain: string): Promise<Finding>[] => [

@@ -36,7 +36,7 @@ type TlsFiles = {
 };
 
 /** Reads what a connection needs from the files that the configuration names. */
-async function connectionOptions(config: TemporalConfig) {
+async function connectionOptions(config: TemporalConfig, given: string | null = null) {
   const { tls } = config;
   const read = async (file: string | null): Promise<Buffer | undefined> => (file === null ? undefined : readFile(file));
   // Said in so many words: with an API key the SDK would take TLS for granted.
@@ -49,8 +49,8 @@ async function connectionOptions(config: TemporalConfig) {
       ...(tls.serverName === null ? {} : { serverNameOverride: tls.serverName }),
     };
   }
-  const apiKey = await read(config.apiKeyFile);
-  if (apiKey !== undefined) options.apiKey = apiKey.toString('utf8').trim();
+  const apiKey = given ?? (await read(config.apiKeyFile))?.toString('utf8').trim();
+  if (apiKey !== undefined) options.apiKey = apiKey;
   return options;
 }
 
@@ -66,10 +66,14 @@ const retryAllButUpdates = (): NonNullable<ConnectionOptions['interceptors']>[nu
   return (options, nextCall) => (update.test(options.method_definition.path) ? once : retry)(options, nextCall);
 };
 
-/** Does not fail while Temporal is away: calls do, each within its deadline. */
-export async function openTemporal(config: TemporalConfig, identity: string): Promise<Temporal> {
+/** Does not fail while Temporal is away: calls do, each within its deadline. `apiKey`: in place of the file's. */
+export async function openTemporal(
+  config: TemporalConfig,
+  identity: string,
+  apiKey: string | null = null,
+): Promise<Temporal> {
   const connection = Connection.lazy({
-    ...(await connectionOptions(config)),
+    ...(await connectionOptions(config, apiKey)),
     connectTimeout: CALL_DEADLINE_MS,
     interceptors: [retryAllButUpdates()],
   });

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { Connection } from '@temporalio/client';
 import { pino } from 'pino';
@@ -14,7 +15,7 @@ import { makeTokenKey } from '../../identity/dev-ca.ts';
 import type { CoordinatorClient } from '../../identity/coordinator-client.ts';
 import { openSvidSource } from '../../identity/svid-source.ts';
 import type { ApiExecutionDetail } from '../../workflows/api.ts';
-import { startDrillSite, type DrillSite } from '../support/drill-site.ts';
+import { drillStep, startDrillSite, type DrillSite } from '../support/drill-site.ts';
 import { eventually, runProcess, type RunningProcess } from '../support/processes.ts';
 import { COORDINATOR_ID } from '../support/site.ts';
 import { startAuthorizingServer } from './authorizing-server.ts';
@@ -87,6 +88,7 @@ describe('the wall between the namespaces', () => {
     drill = stack.use(
       await startDrillSite({
         nodes: [{ name: 'web-1', type: 'web' }],
+        workflows: { gated: drillStep('gated', '', '60s'), quick: drillStep('mark') },
         tokens: TTL,
         server: startAuthorizingServer,
         coordinatorToken: (key) =>
@@ -130,7 +132,7 @@ describe('the wall between the namespaces', () => {
     signTemporalToken(key, { subject: 'x', permissions, expires: new Date(Date.now() + lifeMs), now: Date.now() });
   /** As whoever has copied the host's certificate and key. */
   const thief = async (node = 'web-1'): Promise<GivenToken> => {
-    const svid = await drill.site.pki.issue(`/agent/dc1/web/${node}`, { name: `thief-${lines.length}-${Date.now()}` });
+    const svid = await drill.site.pki.issue(`/agent/dc1/web/${node}`, { name: `thief-${randomUUID()}` });
     await using identity = await openSvidSource(svid.identity, { log: pino({ level: 'silent' }) });
     const { address } = drill.site;
     const { signal } = new AbortController();
@@ -225,12 +227,12 @@ describe('the wall between the namespaces', () => {
     const before = lines.length;
     await coordinator.stop();
     const away = (line: string): boolean => line.includes('no coordinator has given a token');
-    await eventually(() => lines.slice(before).some(away), { what: 'the token to run out', timeoutMs: 180_000 });
+    await eventually(() => lines.slice(before).some(away), { what: 'the token to run out', timeoutMs: 60_000 });
     assert.equal(site.agent('web-1').exit(), null);
     const back = lines.length;
-    await site.startCoordinator();
+    coordinator = (await site.startCoordinator()).process;
     const connectedAgain = (line: string): boolean => line.includes('connected to Temporal');
-    await eventually(() => lines.slice(back).some(connectedAgain), { what: 'a new session', timeoutMs: 120_000 });
+    await eventually(() => lines.slice(back).some(connectedAgain), { what: 'the agent to be back', timeoutMs: 90_000 });
     assert.equal((await ended(await ask('quick', { mark: 'after' }))).outcome, 'healed');
   });
 
@@ -248,7 +250,7 @@ describe('the wall between the namespaces', () => {
     await eventually(refused, { what: 'the last token to end', timeoutMs: 60_000, everyMs: 500 });
     assert.ok(Date.now() - shut < TTL_MS + 10_000);
     const out = (line: string): boolean => line.includes('no coordinator has given a token');
-    await eventually(() => lines.slice(before).some(out), { what: 'the agent', timeoutMs: 120_000 });
+    await eventually(() => lines.slice(before).some(out), { what: 'the agent', timeoutMs: 60_000 });
     const restored = await runProcess(drill.site.fettle('nodes', 'restore', 'web-1', '--reason', 'new key'), {
       env: await drill.site.environment(),
     });
