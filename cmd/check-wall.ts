@@ -52,6 +52,8 @@ export async function checkAgentToken(config: TemporalConfig, token: string): Pr
     tryNamespace(config, namespace, token),
     tryNamespace(config, agentsNamespace, token),
   ]);
+  // That the server does not answer is said by who asked it first.
+  if (control === 'unreachable' || agents === 'unreachable') return [];
   return [
     control === 'let in'
       ? fail(
