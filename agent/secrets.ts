@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArgResolved, Args, ArgValue, Template } from '../workflows/contract.ts';
+import { ownershipFault } from './owned-files.ts';
 import { RefusalError } from './refusal.ts';
 
 /** Arguments ready for use, and the secret values in them, which must not appear in anything that leaves the host. */
@@ -10,7 +11,7 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 const MAX_BYTES = 64 * 1024;
 
 /**
- * Fills `${secret.NAME}` from one file each under `secretsDir`, without one trailing newline.
+ * Fills `${secret.NAME}` from one file each under `secretsDir` (or of systemd's credentials), without one trailing newline.
  * @throws RefusalError `args_invalid`; no message holds a value.
  */
 export async function fillSecrets(
@@ -50,7 +51,10 @@ function secretName(ref: string): string {
 export async function readSecret(name: string, secretsDir: string | null): Promise<string> {
   const refuse = (why: string, cause?: unknown): RefusalError =>
     new RefusalError('args_invalid', `secret ${JSON.stringify(name)} ${why}`, cause);
-  if (secretsDir === null) throw refuse('is asked for but the agent has no secrets_dir');
+  if (secretsDir === null)
+    throw refuse('is asked for, but this host has no secrets_dir and its unit no credentials (LoadCredential=)');
+  const fault = await ownershipFault(join(secretsDir, name), secretsDir);
+  if (fault !== null) throw refuse(`is not to be trusted: ${fault.place} ${fault.message}`);
   let bytes: Buffer;
   try {
     bytes = await readFile(join(secretsDir, name));

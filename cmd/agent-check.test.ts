@@ -101,6 +101,24 @@ describe('fettle agent check', () => {
   });
 });
 
+describe('secrets', () => {
+  it('are those of the unit where there is no secrets_dir', async (context) => {
+    const { at } = await host(context);
+    await writeFile(at('agent.hcl'), AGENT.replace(/secrets_dir.*\n/, ''));
+    const given = ['--arg', 'command=greet', '--arg', 'word:={"template":[{"ref":"secret.word"}]}'];
+    const answers: [env: Record<string, string>, expected: RegExp][] = [
+      [{}, /secrets +refused +args_invalid: .*no secrets_dir and its unit no credentials/],
+      [{ CREDENTIALS_DIRECTORY: at('secrets') }, /secrets +ok +1 found/],
+    ];
+    for (const [env, expected] of answers) {
+      const io = testIo({ env });
+      await runCommandLine(['agent', 'check', 'exec', ...given, '--config', at('agent.hcl')], io);
+      assert.match(io.out(), expected);
+      assert.doesNotMatch(io.out(), /swordfish/);
+    }
+  });
+});
+
 describe('fettle stop-here', () => {
   it('writes the brake file with reason, who and when, and takes it away', async (context) => {
     const { fettle, at } = await host(context);

@@ -31,7 +31,7 @@ export async function agentCheck(io: Io, action: string, flags: AgentCheckFlags)
 }
 
 async function loaded(io: Io, paths: readonly string[]): Promise<AgentFiles> {
-  const { config, problems } = await loadAgentFiles(paths);
+  const { config, problems } = await loadAgentFiles(paths, io.env);
   for (const problem of problems) note(io, printable(formatProblem(problem)));
   if (config !== null) return config;
   throw new CommandError(

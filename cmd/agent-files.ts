@@ -16,12 +16,21 @@ export type AgentFiles = {
   readonly paths: readonly string[];
   /** Those that were read. */
   readonly files: readonly string[];
+  /** Folder of systemd's credentials, where those are this host's secrets; null: there are none, or `secrets_dir` holds them. */
+  readonly credentials: string | null;
 };
 
-/** Everything that is wrong with the files and with who may change them, at once. */
-export async function loadAgentFiles(paths: readonly string[]): Promise<Loaded<AgentFiles>> {
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Everything that is wrong with the files and with who may change them, at once. Without `secrets_dir` the credentials that systemd
+ * gave this unit (`LoadCredential=`, `LoadCredentialEncrypted=`) are its secrets.
+ */
+export async function loadAgentFiles(paths: readonly string[], env: Environment): Promise<Loaded<AgentFiles>> {
   const { loadAgent, loadCommands } = await import('../config/load.ts');
-  const { config, problems, files } = await loadAgent(paths, KNOWN);
+  const { config: read, problems, files } = await loadAgent(paths, KNOWN);
+  const credentials = read?.secretsDir === null ? env['CREDENTIALS_DIRECTORY'] || null : null;
+  const config = read && { ...read, secretsDir: read.secretsDir ?? credentials };
   const folder = config?.actionsDir ?? null;
   const commands = folder === null ? null : await loadCommands(folder);
   const folders = [folder, config?.secretsDir ?? null].filter((path) => path !== null);
@@ -29,7 +38,7 @@ export async function loadAgentFiles(paths: readonly string[]): Promise<Loaded<A
   const good = config !== null && owned.length === 0 && (commands === null || commands.config !== null);
   const all = [...files, ...(commands?.files ?? [])];
   return {
-    config: good ? { config, commands: commands?.config ?? [], paths, files: all } : null,
+    config: good ? { config, commands: commands?.config ?? [], paths, files: all, credentials } : null,
     problems: [...problems, ...(commands?.problems ?? []), ...owned],
     files: all,
   };

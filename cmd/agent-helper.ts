@@ -24,9 +24,9 @@ export type AgentHelperFlags = {
 export async function runAgentHelper(io: Io, flags: AgentHelperFlags): Promise<ExitCode> {
   const log = roleLog({ ...io, stdout: io.stderr }, 'agent-helper', flags.logLevel);
   const open = async (): Promise<Helper> => {
-    const { config, commands } = await loadConfig(flags.config);
+    const { config, commands, credentials } = await loadConfig(flags.config, io);
     const runner = [...io.self, 'agent-helper', '--config', ...flags.config, '--attempt'];
-    return openHelper(config, { commands, log, version: VERSION, id: await ownId(config), runner });
+    return openHelper(config, { commands, credentials, log, version: VERSION, id: await ownId(config), runner });
   };
   if (flags.attempt !== undefined) {
     await runAttempt(await open(), flags.attempt, io.signal);
@@ -46,8 +46,9 @@ export async function runAgentHelper(io: Io, flags: AgentHelperFlags): Promise<E
 /** Refuses files that others than root can change. */
 async function loadConfig(
   paths: readonly string[],
+  { env }: Io,
 ): Promise<AgentFiles & { readonly config: AgentConfig & { helper: HelperConfig } }> {
-  const files = configOf(await loadAgentFiles(paths));
+  const files = configOf(await loadAgentFiles(paths, env));
   const { helper } = files.config;
   if (helper !== null) return { ...files, config: { ...files.config, helper } };
   throw new CommandError(

@@ -14,23 +14,24 @@ import { type Role, type RoleFlags, type RoleParts, runRole } from './run-role.t
 import { VERSION } from './version.ts';
 
 /** `fettle agent` */
-export const runAgent = (io: Io, flags: RoleFlags): Promise<ExitCode> => runRole(io, flags, role);
+export const runAgent = (io: Io, flags: RoleFlags): Promise<ExitCode> => runRole(io, flags, roleOf(io));
 
-const role: Role<AgentFiles> = {
+const roleOf = ({ env }: Io): Role<AgentFiles> => ({
   name: 'agent',
-  load: loadAgentFiles,
+  load: (paths) => loadAgentFiles(paths, env),
   metricsListen: ({ config }) => config.metricsListen,
-  start,
-};
+  start: (files, parts) => start(files, parts, env),
+});
 
-async function start(files: AgentFiles, { log, metrics, undo, reload }: RoleParts): Promise<void> {
+async function start(files: AgentFiles, parts: RoleParts, env: Io['env']): Promise<void> {
+  const { log, metrics, undo, reload } = parts;
   const { config, commands } = files;
   installTemporalRuntime(log);
   const svid = await openSvidSource(config.identity, { log });
   undo.add('identity', async () => svid[Symbol.asyncDispose]());
   const running = await startAgent(config, { svid, identity: svid, commands, log, metrics, version: VERSION });
   undo.add('agent', running.stop);
-  const watched = await followRules(files, running.rules, log);
+  const watched = await followRules(files, env, running.rules, log);
   undo.add('watch of rules', async () => watched[Symbol.asyncDispose]());
   undo.add(
     'reload of rules',
@@ -39,10 +40,15 @@ async function start(files: AgentFiles, { log, metrics, undo, reload }: RolePart
 }
 
 /** What bounds this host follows its files; what the agent was started with (identity, Temporal, keys) does not. */
-const followRules = (first: AgentFiles, rules: RulesInForce, log: Logger): Promise<Watched<AgentFiles>> =>
+const followRules = (
+  first: AgentFiles,
+  env: Io['env'],
+  rules: RulesInForce,
+  log: Logger,
+): Promise<Watched<AgentFiles>> =>
   watchConfig<AgentFiles>({
     first: { config: first, problems: [], files: first.files },
-    load: () => loadAgentFiles(first.paths),
+    load: () => loadAgentFiles(first.paths, env),
     paths: [...first.paths, ...(first.config.actionsDir === null ? [] : [first.config.actionsDir])],
     onChange: ({ config, commands }, warnings) => {
       rules.replace(rulesOf(config, commands));

@@ -212,7 +212,7 @@ describe('exec', () => {
       const prepared = exec.prepare({ command: 'echo' }, hostOf(command));
       await assert.rejects(
         async () => prepared.admit?.(),
-        /secret "none" is asked for but the agent has no secrets_dir/,
+        /secret "none" is asked for, but this host has no secrets_dir/,
       );
       const end = await prepared.run(run());
       assert.deepEqual(end.status === 'failed' && end.code, 'spawn');

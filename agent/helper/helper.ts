@@ -25,6 +25,8 @@ export type HelperDeps = {
   /** Default: read from this host. */
   readonly host?: HostFacts;
   readonly commands: readonly CommandDefinition[];
+  /** Folder of the credentials that systemd gave the helper, handed on to what runs an action. */
+  readonly credentials?: string | null;
   readonly log: Logger;
   /** This host's SPIFFE id, from files that root alone can write. */
   readonly id: string;
@@ -55,7 +57,9 @@ export async function openHelper(config: AgentConfig & { helper: HelperConfig },
   const owner = ownProcess();
   const systemd = deps.systemd ?? existsSync('/run/systemd/system');
   const programs = { systemdRun: deps.systemdRun ?? '/usr/bin/systemd-run', systemctl: host.systemctl };
-  const launcher = systemd ? createSystemdLauncher(programs, runner, stateDir) : createProcessLauncher(ledger, runner);
+  const launcher = systemd
+    ? createSystemdLauncher(programs, runner, stateDir, deps.credentials ?? null)
+    : createProcessLauncher(ledger, runner);
   const attempts = createAttempts({
     ledger,
     bootId: host.facts.bootId,

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { CLEAN_ENVIRONMENT, type UnitLimits } from '../actions/action.ts';
 import type { Launcher, LaunchState } from '../launcher.ts';
@@ -31,7 +32,12 @@ const ASK_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 4 * KILL_GRACE_MS;
 
 /** Each action in a transient unit of its own: systemd bounds it, and ends every process of it when it has to end. */
-export function createSystemdLauncher(programs: SystemdPrograms, runner: RunnerCommand, stateDir: string): Launcher {
+export function createSystemdLauncher(
+  programs: SystemdPrograms,
+  runner: RunnerCommand,
+  stateDir: string,
+  credentials: string | null = null,
+): Launcher {
   const ask = async (program: string, args: readonly string[], timeout = ASK_TIMEOUT_MS): Promise<string> => {
     const options = { timeout, killSignal: 'SIGKILL' as const, env: { ...CLEAN_ENVIRONMENT }, cwd: '/' };
     return (await execFileAsync(program, [...args], options)).stdout;
@@ -46,6 +52,7 @@ export function createSystemdLauncher(programs: SystemdPrograms, runner: RunnerC
       try {
         await ask(programs.systemdRun, [
           ...unitArguments(begun, limits, stateDir),
+          ...(await credentialArguments(credentials)),
           '--',
           ...runner,
           attemptKey(begun.attempt),
@@ -102,6 +109,15 @@ export function unitArguments(begun: Begun, limits: UnitLimits, stateDir: string
     ...Object.entries(environment).map(([name, value]) => `--setenv=${name}=${value}`),
   ];
 }
+
+/** The unit reads them while the helper that starts it is still there. */
+async function credentialArguments(folder: string | null): Promise<string[]> {
+  const names = folder === null ? [] : await readdir(folder);
+  return names
+    .filter((name) => CREDENTIAL.test(name))
+    .map((name) => `--property=LoadCredential=${name}:${folder}/${name}`);
+}
+const CREDENTIAL = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 
 /** An id of somebody else's choice, for people to read. */
 const plain = (text: string): string => text.replaceAll(/[^A-Za-z0-9_.:/-]/g, '?').slice(0, 120);
