@@ -84,9 +84,9 @@ export async function readJournal(
   const code = await ended;
   if (code instanceof Error)
     throw new JournalError(`${host.journalctl} could not be started (${(code as NodeJS.ErrnoException).code})`);
-  if (stopped === null && code !== 0) throw new JournalError(`journalctl ended with ${code}: ${plainLine(said)}`);
   if (/insufficient permissions|not seeing messages from other users/.test(said))
     throw new JournalError("this agent may not read the system's journal; put its user into the group systemd-journal");
+  if (stopped === null && code !== 0) throw new JournalError(`journalctl ended with ${code}: ${plainLine(said)}`);
   return { entries, scanned, stopped };
 }
 

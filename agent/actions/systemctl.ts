@@ -25,6 +25,7 @@ const PROPERTIES = [
   'InvocationID',
   'Type',
   'ConditionResult',
+  'ConditionTimestampMonotonic',
   'Job',
   'CanStart',
   'CanReload',
@@ -91,8 +92,11 @@ export async function readSystem(host: ActionHost): Promise<{ readonly state: st
   return { state, failedUnits: Number(/^NFailedUnits=(\d+)$/m.exec(printed)?.[1] ?? 0) };
 }
 
-/** Names in one property, e.g. of `RequiredBy`. */
-export const namesIn = (value: string): string[] => value.split(' ').filter((name) => name !== '');
+/** Names in one property, e.g. of `RequiredBy`; one with a backslash stands in quotes, where a backslash is written twice. */
+export const namesIn = (value: string): string[] =>
+  [...value.matchAll(/"((?:[^"\\]|\\.)*)"|([^\s"]+)/g)].map(
+    ([, quoted, plain]) => plain ?? quoted!.replaceAll(/\\(.)/g, '$1'),
+  );
 
 const FACT_NAMES: Readonly<Record<string, (typeof PROPERTIES)[number]>> = {
   active_state: 'ActiveState',

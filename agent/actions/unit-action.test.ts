@@ -10,6 +10,7 @@ import { RefusalError } from '../refusal.ts';
 import type { Args } from '../../workflows/contract.ts';
 import type { ActionHost } from './action.ts';
 import { ALL_ACTIONS } from './all-actions.ts';
+import { namesIn } from './systemctl.ts';
 
 let home: Awaited<ReturnType<typeof temporaryDirectory>>;
 let host: ActionHost;
@@ -140,6 +141,9 @@ describe('systemd actions', () => {
     await state({ Type: 'oneshot', ActiveState: 'inactive', SubState: 'dead' });
     assert.equal((await act('systemd.start')).status, 'done');
     await state({ Type: 'oneshot', ActiveState: 'inactive', SubState: 'dead', ConditionResult: 'no' });
+    assert.equal((await act('systemd.start')).status, 'done', 'systemd has forgotten it');
+    const skipped = { ConditionResult: 'no', ConditionTimestampMonotonic: '5' };
+    await state({ Type: 'oneshot', ActiveState: 'inactive', SubState: 'dead', ...skipped });
     const end = await act('systemd.start');
     assert.match(end.status === 'failed' ? end.message : 'done', /condition of the unit does not hold/);
   });
@@ -188,6 +192,12 @@ describe('systemd actions', () => {
       assert.throws(() => ALL_ACTIONS.get(`systemd.${verb}`)!.prepare(argsOf(`systemd.${verb}`, unit), host), why);
     for (const unit of ['fettle-agents-dashboard.service', 'getty@tty1.service', 'reboot.service'])
       assert.ok(ALL_ACTIONS.get('systemd.start')!.prepare(argsOf('systemd.start', unit), host));
+  });
+
+  it('reads names of units as systemctl writes them', () => {
+    const written = 'a.service "run-credentials-systemd\\\\x2dsysusers.service.mount" b.target';
+    assert.deepEqual(namesIn(written), ['a.service', 'run-credentials-systemd\\x2dsysusers.service.mount', 'b.target']);
+    assert.deepEqual(namesIn(''), []);
   });
 
   it('clears the failure of one unit, or of every one that failed, but never of its own', async () => {

@@ -52,7 +52,8 @@ function whyDown(state: UnitState, first: UnitState, before: UnitState | null): 
   if (state.InvocationID !== first.InvocationID) return 'somebody else started the unit again in the meantime';
   if (state.ActiveState === 'activating') return NOT_YET;
   if (state.ActiveState !== 'inactive' && state.ActiveState !== 'deactivating') return null;
-  if (state.ConditionResult === 'no')
+  // Without a time it was never looked at, or systemd has forgotten the unit meanwhile, as it does with those that are down.
+  if (state.ConditionResult === 'no' && Number(state.ConditionTimestampMonotonic) > 0)
     return 'a condition of the unit does not hold (Condition...=), so nothing was started';
   return ranToItsEnd(state) ? null : `the unit ended by itself right afterwards (${resultOf(state)})`;
 }
