@@ -44,8 +44,12 @@ export const nodeActions = (on: () => GuestActions): void =>
     });
 
     it('process.list and process.kill find the processes of a unit by its control group', async () => {
-      const { facts, tail } = await on().done('process.list', { unit: 'workers.service' });
-      assert.equal(facts['matched'], 3, tail ?? '');
+      let tail: string | null = null;
+      await on().host.waitFor(async () => {
+        const listed = await on().done('process.list', { unit: 'workers.service' });
+        tail = listed.tail;
+        return listed.facts['matched'] === 3 && !(tail ?? '').includes('dash');
+      });
       assert.match(tail ?? '', /workers\.service +\/\S*sleep/);
       const many = await on().act('process.kill', { unit: 'workers.service' });
       assert.match(many.status === 'refused' ? many.message : '', /3 processes match and max is 1/);

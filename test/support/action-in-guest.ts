@@ -31,10 +31,11 @@ async function perform(wish: GuestAct): Promise<GuestEnd> {
   }
 }
 
-createServer(async (request, response) => {
-  try {
-    response.end(JSON.stringify(await perform(JSON.parse(await text(request)) as GuestAct)));
-  } catch (error) {
-    response.writeHead(500).end((error as Error).stack);
-  }
+createServer((request, response) => {
+  const answer = async (): Promise<string> =>
+    JSON.stringify(await perform(JSON.parse(await text(request)) as GuestAct));
+  answer().then(
+    (said) => response.end(said),
+    (error: unknown) => response.writeHead(500).end((error as Error).stack),
+  );
 }).listen(Number(process.argv[2]), '127.0.0.1');
