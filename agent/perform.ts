@@ -1,6 +1,7 @@
 import { type ActionOrder, ACTIONS, type ActionResult, type GrantClaims } from '../workflows/contract.ts';
 import { actionRun, clean, noteProcess, runSafely } from './action-run.ts';
 import { ALL_ACTIONS } from './actions/all-actions.ts';
+import { withDefaults } from './actions/argument-check.ts';
 import type { Action, ActionEnd, PreparedAction } from './actions/action.ts';
 import { fence } from './attempts.ts';
 import { checkBrake, followBrake } from './brake.ts';
@@ -127,7 +128,7 @@ export async function judge(setting: JudgeSetting, name: string, given: ActionOr
     );
   }
   const { args, secrets } = await fillSecrets(given, setting.secretsDir);
-  const room = setting.allow.check(action.name, args);
+  const room = setting.allow.check(action.name, withDefaults(action.name, args));
   return { action, prepared: action.prepare(args, setting.host), secrets, room };
 }
 

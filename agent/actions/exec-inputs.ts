@@ -4,8 +4,17 @@ import type { CommandDefinition, ProgramCommand } from '../../config/commands.ts
 import type { Scalar } from '../../workflows/contract.ts';
 import { RefusalError } from '../refusal.ts';
 import { wholeValue } from '../whole-value.ts';
+import type { UnitLimits } from './action.ts';
 
 export const refuse = (message: string): RefusalError => new RefusalError('args_invalid', `exec: ${message}`);
+
+/** What the transient unit of a command holds it to. */
+export const limitsOf = ({ memoryMax, tasksMax, protectSystem, writable }: CommandDefinition): UnitLimits => ({
+  memoryMax,
+  tasksMax,
+  protectSystem,
+  writable,
+});
 
 export type Inputs = ReadonlyMap<string, { readonly value: string; readonly pattern: string }>;
 

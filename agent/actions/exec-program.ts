@@ -4,7 +4,7 @@ import type { ProgramCommand } from '../../config/commands.ts';
 import { withoutSecrets } from '../secrets.ts';
 import { type ActionHost, CLEAN_ENVIRONMENT, endOf, factsOnly, type PreparedAction } from './action.ts';
 import { failed } from './ending.ts';
-import { fillArgv, type Inputs, refuse } from './exec-inputs.ts';
+import { fillArgv, type Inputs, limitsOf, refuse } from './exec-inputs.ts';
 import { readSecrets } from './exec-secrets.ts';
 
 const execFileAsync = promisify(execFile);
@@ -42,6 +42,7 @@ export function programCommand(definition: ProgramCommand, inputs: Inputs, host:
       return endOf(end, program, Math.min(run.timeoutMs, definition.timeoutMs), facts);
     },
     worksOn: async () => false,
+    limits: limitsOf(definition),
   };
 }
 

@@ -3,7 +3,7 @@ import { createOutputTail } from '../output-tail.ts';
 import { withoutSecrets } from '../secrets.ts';
 import { type ActionEnd, type ActionHost, type ActionRun, factsOnly, type PreparedAction } from './action.ts';
 import { cutShort, failed, within } from './ending.ts';
-import { type Inputs, refuse, SLOT } from './exec-inputs.ts';
+import { type Inputs, limitsOf, refuse, SLOT } from './exec-inputs.ts';
 import { readSecrets } from './exec-secrets.ts';
 import { type HttpAnswer, httpRequest } from './http-request.ts';
 
@@ -37,6 +37,7 @@ export function requestCommand(definition: HttpCommand, inputs: Inputs, host: Ac
       }
     },
     worksOn: async () => false,
+    limits: limitsOf(definition),
   };
 }
 
