@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { BARE_HOST } from '../../test/support/action-host.ts';
 import { ACTION_ARGUMENTS } from '../../workflows/action-arguments.ts';
-import type { Args } from '../../workflows/contract.ts';
+import type { Scalar } from '../../workflows/contract.ts';
 import { createAllowList } from '../allow-list.ts';
 import { judge } from '../perform.ts';
 import { RefusalError } from '../refusal.ts';
@@ -43,7 +43,7 @@ describe('arguments', () => {
     );
     const property = fc.property(fc.constantFrom(...ALL_ACTIONS.keys()), fc.dictionary(name, value), (action, args) => {
       try {
-        ALL_ACTIONS.get(action)!.prepare(args as Args, BARE_HOST);
+        ALL_ACTIONS.get(action)!.prepare(args, BARE_HOST);
       } catch (error) {
         assert.ok(error instanceof RefusalError && error.code === 'args_invalid', String(error));
         assert.ok(error.message.startsWith(`${action}: `), error.message);
@@ -57,8 +57,9 @@ describe('arguments', () => {
       [{ place, action: '*', args: {}, perHour: null, concurrent: null }],
       [{ place, action: 'process.kill', args: { then_kill: { kind: 'pattern', pattern: 'true' } } }],
     );
-    const asked = (args: Args) => judge({ host: BARE_HOST, allow, secretsDir: null }, 'process.kill', args as never);
-    const refused = (error: unknown) => error instanceof RefusalError && error.code === 'action_not_allowed';
+    const asked = (args: Readonly<Record<string, Scalar>>) =>
+      judge({ host: BARE_HOST, allow, secretsDir: null }, 'process.kill', args);
+    const refused = (error: unknown): boolean => error instanceof RefusalError && error.code === 'action_not_allowed';
     await assert.rejects(asked({ unit: 'web.service', then_kill: true }), refused);
     await assert.rejects(asked({ unit: 'web.service' }), refused);
     assert.ok(await asked({ unit: 'web.service', then_kill: false }));
