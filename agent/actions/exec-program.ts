@@ -18,9 +18,7 @@ export function programCommand(definition: ProgramCommand, inputs: Inputs, host:
     secrets: await readSecrets(definition, host.secretsDir),
     as: user === null ? OURSELVES : await asUser(user, host),
   });
-  const { memoryMax, tasksMax, protectSystem, writable } = definition;
   return {
-    limits: { memoryMax, tasksMax, protectSystem, writable },
     admit: async () => void (await start()),
     async rehearse({ secrets }) {
       const shown = JSON.stringify(argv.map((argument) => withoutSecrets(argument, secrets)));
