@@ -58,6 +58,8 @@ export type AttemptsSetting = {
 const WATCH_MS = 500;
 /** A settle order fences grants that may be signed a little later than it; none is good for longer than this. */
 const FENCE_MS = 15 * 60_000;
+/** An attempt is asked about within this time after it had to begin: the longest timeout, and an hour. */
+const LOOK_BACK_MS = 25 * 3_600_000;
 
 export function createAttempts(setting: AttemptsSetting): Attempts {
   const { ledger, bootId, owner, log } = setting;
@@ -81,6 +83,11 @@ export function createAttempts(setting: AttemptsSetting): Attempts {
     if (found === null) return { state: 'running', begun };
     // It may have ended, and said so, between the reading and the look.
     return { state: 'ended', begun, ended: await ledger.end(attempt, found) };
+  };
+
+  const mayBeDropped = async (until: number): Promise<boolean> => {
+    const floor = await ledger.floor();
+    return floor > 0 && floor >= until - LOOK_BACK_MS;
   };
 
   const watch = async (entry: BegunEntry, ended: AbortSignal): Promise<void> => {
@@ -128,6 +135,8 @@ export function createAttempts(setting: AttemptsSetting): Attempts {
       for (let attempt = upTo.attempt; attempt >= 1; attempt -= 1) {
         const one = { ...upTo, attempt };
         let state = await stateOf(one);
+        // What may have been done and dropped from the record is not what never began.
+        if (state.state === 'none' && (await mayBeDropped(until))) return dropped(attempt);
         if (state.state === 'none' && !(await ledger.take(one, fence(one, until + FENCE_MS, SETTLED))))
           state = await stateOf(one);
         states.push({ attempt, state });
@@ -158,6 +167,12 @@ export function createAttempts(setting: AttemptsSetting): Attempts {
     count: () => running.size,
   };
 }
+
+const dropped = (attempt: number): SettlementClaims['answer'] => ({
+  state: 'ended',
+  attempt,
+  result: { status: 'unknown', message: 'records of that time are no longer on this host; it may have been done' },
+});
 
 /** Refuses an attempt for which no grant has come. */
 export const fence = (attempt: Attempt, beginBy: number, message: string): Refused => ({
