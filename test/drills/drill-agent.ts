@@ -93,23 +93,18 @@ async function run(names: readonly string[], seed: number, helper: boolean): Pro
 }
 
 /** A drill that could not be gone through to its end proves nothing. */
-const broken = (drill: string, error: unknown): DrillResult => ({
-  drill,
-  did: '',
-  orders: 0,
-  actions: 0,
-  told: 0,
-  outcomes: {},
-  twice: 0,
-  lost: 0,
-  unexplained: 0,
-  forged_believed: 0,
-  findings: [`the drill broke off: ${errorMessage(error)}`],
-  happened: 'broke off',
-});
+function broken(drill: string, error: unknown): DrillResult {
+  const nothing = { did: '', orders: 0, actions: 0, told: 0, outcomes: {} };
+  const none = { twice: 0, lost: 0, unexplained: 0, forged_believed: 0 };
+  const findings = [`the drill broke off: ${errorMessage(error)}`];
+  return { drill, ...nothing, ...none, findings, happened: 'broke off' };
+}
 
-const machine = (): string =>
-  `${cpus().length} cores of ${(cpus()[0]?.model ?? arch()).replaceAll(/\s+/g, ' ').trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}`;
+function machine(): string {
+  const processor = (cpus()[0]?.model ?? arch()).replaceAll(/\s+/g, ' ').trim();
+  const memory = Math.round(totalmem() / 2 ** 30);
+  return `${cpus().length} cores of ${processor}, ${memory} GiB, Linux ${release()}, Node ${process.versions.node}`;
+}
 
 function usage(problem: string): number {
   process.stderr.write(`${problem}\n\n${HELP}`);

@@ -125,13 +125,13 @@ async function installProgram(host: BootedHost): Promise<void> {
 
 async function installUnits(host: BootedHost, setUp: AgentSetUp): Promise<void> {
   const folder = '/etc/systemd/system';
-  const environment = Object.entries({ FETTLE_BOOT_ID: '%b', ...setUp.environment }).map(
+  const environment = Object.entries(setUp.environment ?? {}).map(
     ([name, value]) => `Environment="${name}=${value}"\n`,
   );
   const names = existsSync(UNITS) && setUp.helper === true ? await readdir(UNITS) : [];
   for (const name of names.filter((each) => /\.(?:service|socket|slice|target)$/.test(each))) {
     await host.write(`${folder}/${name}`, await readFile(path.join(UNITS, name), 'utf8'));
-    if (name.endsWith('.service'))
+    if (name.endsWith('.service') && environment.length > 0)
       await host.write(`${folder}/${name}.d/tests.conf`, `[Service]\n${environment.join('')}`);
   }
   if (setUp.helper === true) {
