@@ -1,5 +1,6 @@
 /** Actions on a booted host: real systemd, journal, logins and disks. One boot for all of them. */
 import { after, before, describe } from 'node:test';
+import { diskActions } from './actions-host/disks.ts';
 import { nodeActions } from './actions-host/node.ts';
 import { unitActions } from './actions-host/units.ts';
 import { PROGRAM } from './support/booted-agent.ts';
@@ -15,4 +16,5 @@ describe('actions on a booted host', { skip: hostsLeftOut() ?? false }, () => {
 
   unitActions(() => guest);
   nodeActions(() => guest);
+  diskActions(() => guest);
 });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ActionEnd, type ActionHost, type ActionRun, CLEAN_ENVIRONMENT, endOf, factsOnly } from './action.ts';
@@ -13,7 +14,9 @@ export function cleaningOfJournal(host: ActionHost, size: string | null, time: s
   // Its own m is a month on some versions: seconds are seconds on all.
   if (time !== null) argv.push(`--vacuum-time=${Number(time.slice(0, -1)) * UNIT_SECONDS[time.slice(-1)]!}s`);
   const folders = [host.journalFolder, host.volatileJournalFolder];
-  return program({ what: 'journal', argv, place: host.journalFolder, measure: () => sizeOf(folders, /\.journal~?$/) });
+  // A journal that is kept in memory alone has no folder on the disk.
+  const place = folders.find((folder) => existsSync(folder)) ?? host.journalFolder;
+  return program({ what: 'journal', argv, place, measure: () => sizeOf(folders, /\.journal~?$/) });
 }
 
 export function cleaningOfPackages(host: ActionHost): Cleaning {
