@@ -9,7 +9,10 @@ import { admitted, allFree, drillRequest, drillStep, startDrillSite, type DrillS
 import { ended, readMarks } from './support/paths-site.ts';
 import { eventually, startProcess } from './support/processes.ts';
 
-const NODES = ['web-1', 'web-2', 'web-3', 'web-4', 'web-5', 'never-there'].map((name) => ({ name, type: 'web' }));
+const NODES = ['web-1', 'web-2', 'web-3', 'web-4', 'web-5', 'web-6', 'never-there'].map((name) => ({
+  name,
+  type: 'web',
+}));
 
 describe('an agent', () => {
   const stack = new AsyncDisposableStack();
@@ -25,14 +28,20 @@ describe('an agent', () => {
       single: drillStep('mark', '', '5s'),
       restart: `step "restart" {
   action  = "systemd.restart"
-  args    = { unit = "web.service" }
+  args    = { unit = "web.service", stable_s = 0 }
   timeout = "20s"
   retry   = { attempts = 2, wait = "100ms" }
 }`,
       brief: `step "restart" {
   action  = "systemd.restart"
-  args    = { unit = "web.service" }
+  args    = { unit = "web.service", stable_s = 0 }
   timeout = "2s"
+  retry   = { attempts = 2, wait = "100ms" }
+}`,
+      reboot: `step "reboot" {
+  action  = "node.reboot"
+  args    = { force_with_users = true }
+  timeout = "5m"
   retry   = { attempts = 2, wait = "100ms" }
 }`,
     };
@@ -133,7 +142,7 @@ describe('an agent', () => {
     await writeFile(systemctl, `#!/bin/sh\ncase "$*" in show*) ${show};; *) ${restart};; esac\n`, { mode: 0o755 });
     const config = configOf(await loadAgent([drill.site.configFile('agent-web-4')]));
     const file = path.join(drill.site.dir, 'web-4.json');
-    await writeFile(file, JSON.stringify({ config, commands: [], systemctl }));
+    await writeFile(file, JSON.stringify({ config, commands: [], programs: { systemctl } }));
     const entry = path.join(import.meta.dirname, 'support/agent-process.ts');
     const start = async () => {
       const started = stack.use(startProcess([process.execPath, entry, file], { name: 'agent web-4' }));
@@ -169,7 +178,7 @@ describe('an agent', () => {
     });
     const config = configOf(await loadAgent([drill.site.configFile('agent-web-5')]));
     const file = path.join(drill.site.dir, 'web-5.json');
-    await writeFile(file, JSON.stringify({ config, commands: [], systemctl }));
+    await writeFile(file, JSON.stringify({ config, commands: [], programs: { systemctl } }));
     const entry = path.join(import.meta.dirname, 'support/agent-process.ts');
     const frozen = stack.use(startProcess([process.execPath, entry, file], { name: 'agent web-5' }));
     await frozen.waitForLine(/^connected$/);
@@ -194,6 +203,44 @@ describe('an agent', () => {
       ],
     );
     assert.deepEqual(await readMarks(marks), ['begun', 'begun', 'ended']);
+    await allFree(client);
+  });
+
+  it('gone in a reboot is asked for until it is back, and the boot id proves what was done, once', async () => {
+    const place = (name: string): string => path.join(drill.site.dir, name);
+    const systemctl = place('systemctl-reboot');
+    const state = (text: string): Promise<void> => writeFile(place('system'), `SystemState=${text}\n`);
+    const commands = `case "$*" in show*) cat ${place('system')};; *) echo "$@" >> ${place('reboot.marks')};; esac`;
+    await writeFile(systemctl, `#!/bin/sh\n${commands}\n`, { mode: 0o755 });
+    const config = configOf(await loadAgent([drill.site.configFile('agent-web-6')]));
+    const entry = path.join(import.meta.dirname, 'support/agent-process.ts');
+    const boot = async (bootId: string) => {
+      const host = { bootId, machineId: '6'.repeat(32), agentVersion: '1' };
+      const file = place(`web-6-${bootId}.json`);
+      await writeFile(file, JSON.stringify({ config, commands: [], programs: { systemctl }, host }));
+      const started = stack.use(startProcess([process.execPath, entry, file], { name: 'agent web-6' }));
+      await started.waitForLine(/^connected$/);
+      return started;
+    };
+    await state('running');
+    const before_ = await boot('first-boot');
+    const known = settling;
+    const id = await admitted(client, { workflow: 'reboot', target: { node: 'web-6' } });
+    await eventually(async () => (await readMarks(place('reboot.marks'))).length > 0, { what: 'the reboot' });
+    await state('stopping');
+    await before_.kill();
+    await eventually(() => settling > known, { what: 'the coordinator to miss it', timeoutMs: 60_000 });
+    await state('starting');
+    await boot('second-boot');
+    await state('running');
+    const detail = await ended(client, id);
+    assert.equal(detail.outcome, 'healed', detail.message ?? '');
+    const [step, ...more] = detail.steps;
+    assert.ok(step?.result.status === 'done' && more.length === 0, JSON.stringify(detail.steps));
+    const { boot_id_before: from, boot_id_after: to, down_ms: down } = step.result.output.facts;
+    assert.deepEqual([from, to], ['first-boot', 'second-boot']);
+    assert.ok(Number(down) > 0);
+    assert.deepEqual(await readMarks(place('reboot.marks')), ['--no-ask-password reboot']);
     await allFree(client);
   });
 });

@@ -1,6 +1,7 @@
 /**
  * One agent as a process of its own, so that a test can kill it: `node agent-process.ts FILE`, where FILE holds
- * `{ config, commands, systemctl }` as JSON, `systemctl` the program to use in place of systemd's (may be absent). Says `connected` on standard output; SIGTERM stops it in order.
+ * `{ config, commands, programs, host }` as JSON: `programs` to use in place of the host's own, `host` the facts to believe of it (both
+ * may be absent). Says `connected` on standard output; SIGTERM stops it in order.
  */
 import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
@@ -9,7 +10,7 @@ import { startAgent } from '../../agent/agent.ts';
 import { installTemporalRuntime } from '../../agent/temporal-runtime.ts';
 import { openSvidSource } from '../../identity/svid-source.ts';
 
-const { config, commands, systemctl } = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'));
+const { config, commands, programs, host } = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'));
 const log = pino({ level: 'info' });
 installTemporalRuntime(log);
 const svid = await openSvidSource(config.identity, { log });
@@ -20,7 +21,8 @@ const agent = await startAgent(config, {
   log,
   metrics: new Registry(),
   graceMs: 500,
-  ...(systemctl === undefined ? {} : { systemctl }),
+  ...(programs === undefined ? {} : { programs }),
+  ...(host === undefined ? {} : { host }),
 });
 process.once('SIGTERM', () => void agent.stop().then(() => svid[Symbol.asyncDispose]()));
 await agent.connected;
