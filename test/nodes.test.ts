@@ -91,7 +91,8 @@ describe('nodes', () => {
       { what: 'a remedy', timeoutMs: 60_000 },
     );
     const { result } = healed.steps[0] ?? {};
-    assert.equal(result?.status, 'done');
+    assert.ok(result?.status === 'done');
+    assert.ok(Number(result.output.facts['token_valid_s']) > 0, 'ping does not tell of the token');
     assert.deepEqual((await node('web-1')).machine, { id: own, by: 'receipt' });
     assert.equal((await records.read('web-1')).machineId, own);
   });
@@ -162,6 +163,17 @@ describe('nodes', () => {
     const forced = await fettle('nodes', 'revoke', 'web-11', '--reason', 'not installed yet', '--force');
     assert.equal(forced.code, 0);
     assert.equal((await records.read('web-11')).revoked?.reason, 'not installed yet');
+  });
+
+  test('doctor says that this server lets anyone in, so that tokens are no wall', async () => {
+    const { code, stdout } = await fettle('doctor', '--config', site.configFile('coordinator-c1'));
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /warn +wall .*lets anyone in/);
+    assert.match(stdout, /fail +wall .*an agent's token can read namespace fettle/);
+    assert.match(stdout, /ok +wall .*\/v1\/jwks publishes the token key/);
+    const agent = await fettle('doctor', '--config', site.configFile('agent-web-1'));
+    assert.match(agent.stdout, /ok +coordinator .*gives this host tokens for Temporal/);
+    assert.match(agent.stdout, /fail +wall .*an agent's token can read namespace fettle/);
   });
 
   test('a record keeps its state over continue-as-new and over being ended by hand', async () => {

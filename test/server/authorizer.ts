@@ -204,6 +204,20 @@ describe('the wall between the namespaces', () => {
       for (const namespace of ['fettle', 'fettle-agents']) await assert.rejects(look(token, namespace), Error, what);
   });
 
+  test('doctor, on a host of either role, sees the wall stand', async () => {
+    const doctor = async (role: string): Promise<string> => {
+      const { code, stdout } = await runProcess(drill.site.fettle('doctor', '--config', drill.site.configFile(role)));
+      assert.equal(code, 0, stdout);
+      return stdout;
+    };
+    for (const role of ['coordinator-c1', 'agent-web-1']) {
+      const said = await doctor(role);
+      assert.match(said, /ok +wall .*lets nobody into namespace fettle without a credential/, role);
+      assert.match(said, /ok +wall .*an agent's token opens nothing in namespace fettle/, role);
+      assert.match(said, /ok +wall .*an agent's token opens namespace fettle-agents/, role);
+    }
+  });
+
   test('credentials are renewed while an action runs, and no Worker is dropped', async () => {
     const before = lines.length;
     const id = await ask('gated', { mark: 'long' });
