@@ -75,6 +75,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     ...deps.programs,
     tokenSeconds: () => tokenSeconds(credential),
     standing: async () => ({
+      changes_by: config.helper === null ? 'agent' : 'helper',
       braked: await isBraked(config.brakeFile),
       rules: inForce.problem() === null ? 'as in the files' : `old: ${inForce.problem()}`,
     }),

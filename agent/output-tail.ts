@@ -1,17 +1,26 @@
 import { createHash } from 'node:crypto';
 
 const TAIL_BYTES = 4096;
+const HEAD_BYTES = 2048;
 
-/** What is kept of a program's output: the end of it, a digest and the length of all of it. Secret values never get in. */
-export type OutputSummary = { readonly tail: string; readonly digest: string; readonly bytes: number };
+/** What is kept of a program's output: both ends, a digest and the length of all of it. Secret values never get in. */
+export type OutputSummary = {
+  /** Absent when the tail holds all. */
+  readonly head?: string;
+  readonly tail: string;
+  readonly digest: string;
+  readonly bytes: number;
+};
 
 /** Several streams written as they come, one summary. Each stream is cleaned of secrets by itself, across chunk borders. */
 export function createOutputTail(secrets: readonly string[]) {
   const hash = createHash('sha256');
   let bytes = 0;
+  let head = Buffer.alloc(0);
   let tail = Buffer.alloc(0);
   const keep = (chunk: Buffer): void => {
     hash.update(chunk);
+    if (head.length < HEAD_BYTES) head = Buffer.concat([head, chunk.subarray(0, HEAD_BYTES - head.length)]);
     bytes += chunk.length;
     tail = Buffer.concat([tail, chunk.subarray(-TAIL_BYTES)]).subarray(-TAIL_BYTES);
   };
@@ -25,7 +34,8 @@ export function createOutputTail(secrets: readonly string[]) {
     /** Call once, when all streams have ended. */
     finish(): OutputSummary {
       for (const redactor of redactors) redactor.flush();
-      return { tail: readableEnd(tail), digest: hash.digest('base64url'), bytes };
+      const ends = { tail: readableEnd(tail), digest: hash.digest('base64url'), bytes };
+      return bytes > TAIL_BYTES ? { head: readableBeginning(head), ...ends } : ends;
     },
   };
 }
@@ -73,10 +83,28 @@ function firstMatch(text: Buffer, needles: readonly Buffer[], from: number): { a
 function readableEnd(tail: Buffer): string {
   let start = 0;
   while (start < 3 && start < tail.length && (tail[start]! & 0xc0) === 0x80) start += 1;
-  const text = tail.subarray(start).toString('utf8');
+  return endWithin(readable(tail.subarray(start)), TAIL_BYTES);
+}
+
+/** At most 2 KiB of the same. A character that was cut in two is left out. */
+function readableBeginning(head: Buffer): string {
+  const whole = new TextDecoder().decode(head, { stream: true });
+  return beginningWithin(readable(Buffer.from(whole)), HEAD_BYTES);
+}
+
+function readable(bytes: Buffer): string {
+  const text = bytes.toString('utf8');
   // eslint-disable-next-line no-control-regex
-  const clean = text.replaceAll('\r\n', '\n').replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
-  return endWithin(clean, TAIL_BYTES);
+  return text.replaceAll('\r\n', '\n').replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
+}
+
+/** The longest beginning of `text` that takes at most `limit` bytes; never half a character. */
+export function beginningWithin(text: string, limit: number): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= limit) return text;
+  let end = limit;
+  while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end -= 1;
+  return bytes.subarray(0, end).toString('utf8');
 }
 
 /** The longest end of `text` that takes at most `limit` bytes; never half a character. */

@@ -11,7 +11,7 @@ import {
   SETTLEMENT_TYPE,
   type SettlementClaims,
 } from '../workflows/contract.ts';
-import { endWithin } from './output-tail.ts';
+import { beginningWithin, endWithin } from './output-tail.ts';
 
 /** This host's own proof of who it is, as it stands now; replaced when its files change. */
 export type OwnSvid = {
@@ -57,6 +57,7 @@ function algorithmOf(key: KeyObject): string {
 
 const MESSAGE_BYTES = 1024;
 const TAIL_BYTES = 4096;
+const HEAD_BYTES = 2048;
 const MAX_FACTS = 64;
 const FACT_BYTES = 256;
 
@@ -66,9 +67,13 @@ export function boundedResult(result: ActionResult): ActionResult {
     case 'done':
       return { ...result, output: boundedOutput(result.output) };
     case 'failed':
-      return { ...result, message: boundedText(result.message, MESSAGE_BYTES), output: boundedOutput(result.output) };
+      return {
+        ...result,
+        message: beginningWithin(result.message, MESSAGE_BYTES),
+        output: boundedOutput(result.output),
+      };
     default:
-      return { ...result, message: boundedText(result.message, MESSAGE_BYTES) };
+      return { ...result, message: beginningWithin(result.message, MESSAGE_BYTES) };
   }
 }
 
@@ -81,16 +86,9 @@ function boundedOutput(output: ActionOutput): ActionOutput {
   return {
     ...output,
     facts: Object.fromEntries(
-      facts.map(([name, value]) => [name, typeof value === 'string' ? boundedText(value, FACT_BYTES) : value]),
+      facts.map(([name, value]) => [name, typeof value === 'string' ? beginningWithin(value, FACT_BYTES) : value]),
     ),
+    ...(typeof output.head === 'string' && { head: beginningWithin(output.head, HEAD_BYTES) }),
     tail: output.tail === null ? null : endWithin(output.tail, TAIL_BYTES),
   };
-}
-
-function boundedText(text: string, limit: number): string {
-  const bytes = Buffer.from(text);
-  if (bytes.length <= limit) return text;
-  let end = limit;
-  while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end -= 1;
-  return bytes.subarray(0, end).toString('utf8');
 }

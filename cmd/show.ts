@@ -110,12 +110,18 @@ function resultText({ result }: StepRecord): string {
 
 function outputLines({ result }: StepRecord): string[] {
   if (result.status !== 'done' && result.status !== 'failed') return [];
-  const { facts: found, exitCode, tail, digest, bytes } = result.output;
+  const { facts: found, exitCode, signal = null, head = null, tail, digest, bytes } = result.output;
+  const shown = (text: string | null): string[] =>
+    text === null || text === '' ? [] : printableLines(text).map((line) => `    | ${line}`);
+  const left = bytes - Buffer.byteLength(head ?? '') - Buffer.byteLength(tail ?? '');
   const names = Object.entries(found).map(([name, value]) => `${name}=${String(value)}`);
   return [
     ...(names.length === 0 ? [] : [printable(`    facts     ${names.join(' ')}`)]),
     ...(exitCode === null ? [] : [`    exit code ${exitCode}`]),
+    ...(signal === null ? [] : [printable(`    signal    ${signal}`)]),
     ...(digest === null ? [] : [printable(`    output    ${bytes} bytes, SHA-256 ${digest}`)]),
-    ...(tail === null || tail === '' ? [] : printableLines(tail).map((line) => `    | ${line}`)),
+    ...shown(head),
+    ...(head === null || left <= 0 ? [] : [`    ... ${left} bytes left out`]),
+    ...shown(tail),
   ];
 }

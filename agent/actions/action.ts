@@ -126,7 +126,8 @@ export const factsOnly = (facts: OutputFacts, tail: string | null = null): Actio
 
 /** How the end of a program reads as the end of an action. */
 export function endOf(end: ProcessEnd, program: string, timeoutMs: number, facts: OutputFacts): ActionEnd {
-  const output: ActionOutput = { facts, exitCode: end.exitCode, ...end.output };
+  const signal = end.exitSignal === null ? {} : { signal: end.exitSignal };
+  const output: ActionOutput = { facts, exitCode: end.exitCode, ...signal, ...end.output };
   const failed = (code: Exclude<ActionEnd, { status: 'done' }>['code'], message: string): ActionEnd => ({
     status: 'failed',
     code,

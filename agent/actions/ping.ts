@@ -14,6 +14,7 @@ export const ping: Action = {
     facts: {
       boot_id: 'new at every boot',
       'agent_version, uptime_s': 'of the agent, and of the host',
+      changes_by: 'who does what changes this host: its root `helper`, or the `agent` itself',
       token_valid_s: 'how long its token for Temporal still holds, where coordinators give it one',
     },
     rehearsal: 'the same as a run: it changes nothing.',

@@ -1,3 +1,5 @@
+import { stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionOrder, SignedOrder } from '../../workflows/contract.ts';
@@ -36,8 +38,11 @@ export async function serveConnection(connection: Duplex, open: () => Promise<He
     void hearCancellation(lines, cancel, gone.resolve);
     const alive = setInterval(() => say({ alive: true }), ALIVE_MS);
     const answered = open()
-      .then((helper) => answer(helper, asked, cancel.signal))
-      .then(say, (error: unknown) => say(failureOf(error)))
+      .then(async (helper) => {
+        say(await answer(helper, asked, cancel.signal));
+        await keepHouse(helper);
+      })
+      .catch((error: unknown) => say(failureOf(error)))
       .finally(() => clearInterval(alive));
     await Promise.race([answered, gone.promise.then(() => sleep(LINGER_MS))]);
   } catch (error) {
@@ -101,6 +106,24 @@ async function settle(
 function laterOf(server: number): () => number {
   const received = performance.now();
   return () => Math.max(Date.now(), server + performance.now() - received);
+}
+
+const PRUNE_EVERY_MS = 3_600_000;
+
+/** Nothing is resident that could do it at its hours: now and then whoever has answered does it. */
+async function keepHouse({ ledger, log }: Helper): Promise<void> {
+  const stamp = join(dirname(ledger.folder), 'pruned');
+  try {
+    const last = await stat(stamp).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    );
+    if (Math.abs(Date.now() - last) < PRUNE_EVERY_MS) return;
+    await writeFile(stamp, '');
+    await ledger.prune();
+  } catch (error) {
+    log.error({ error: (error as Error).message }, 'cannot drop old entries of the ledger');
+  }
 }
 
 /** Places are the agent's to count; it may say that it has none. */
