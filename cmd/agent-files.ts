@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { ownershipProblems } from '../agent/owned-files.ts';
 import type { AgentConfig } from '../config/agent.ts';
 import type { CommandDefinition } from '../config/commands.ts';
-import type { Loaded } from '../config/load.ts';
+import type { Loaded } from '../config/loaded.ts';
 import { type Io, note } from './io.ts';
 import { KNOWN } from './known.ts';
 

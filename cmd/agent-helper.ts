@@ -4,7 +4,7 @@ import { ownId } from '../agent/helper/own-id.ts';
 import { runAttempt } from '../agent/helper/runner.ts';
 import { serveConnection } from '../agent/helper/serve.ts';
 import type { AgentConfig, HelperConfig } from '../config/agent.ts';
-import { configOf } from '../config/load.ts';
+import { configOf } from '../config/loaded.ts';
 import { type AgentFiles, loadAgentFiles } from './agent-files.ts';
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts';
 import type { Io } from './io.ts';

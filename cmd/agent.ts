@@ -7,7 +7,8 @@ import type { AgentConfig } from '../config/agent.ts';
 import { formatProblem } from '../config/problem.ts';
 import { type Watched, watchConfig } from '../config/watched.ts';
 import { openSvidSource } from '../identity/svid-source.ts';
-import { type AgentFiles, loadAgentFiles } from './agent-files.ts';
+import type { AgentFiles } from './agent-files.ts';
+import { loadAgentFilesApart } from './agent-files-apart.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Io } from './io.ts';
 import { type Role, type RoleFlags, type RoleParts, runRole } from './run-role.ts';
@@ -18,7 +19,7 @@ export const runAgent = (io: Io, flags: RoleFlags): Promise<ExitCode> => runRole
 
 const roleOf = ({ env }: Io): Role<AgentFiles> => ({
   name: 'agent',
-  load: (paths) => loadAgentFiles(paths, env),
+  load: (paths) => loadAgentFilesApart(paths, env),
   metricsListen: ({ config }) => config.metricsListen,
   start: (files, parts) => start(files, parts, env),
 });
@@ -48,7 +49,7 @@ const followRules = (
 ): Promise<Watched<AgentFiles>> =>
   watchConfig<AgentFiles>({
     first: { config: first, problems: [], files: first.files },
-    load: () => loadAgentFiles(first.paths, env),
+    load: () => loadAgentFilesApart(first.paths, env),
     paths: [...first.paths, ...(first.config.actionsDir === null ? [] : [first.config.actionsDir])],
     onChange: ({ config, commands }, warnings) => {
       rules.replace(rulesOf(config, commands));

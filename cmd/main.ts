@@ -40,6 +40,11 @@ const io: Io = {
   },
 };
 
-const code = await runCommandLine(process.argv.slice(2), io);
-// Idle keep-alive connections must not hold the process; what was printed goes out first.
-process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+async function main(): Promise<void> {
+  const code = await runCommandLine(process.argv.slice(2), io);
+  // Idle keep-alive connections must not hold the process; what was printed goes out first.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+}
+
+// Not awaited: in a package this file is CommonJS (packaging/build.ts).
+void main();

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { HostPort } from '../config/connections.ts';
-import { ConfigError, type Loaded } from '../config/load.ts';
+import { ConfigError, type Loaded } from '../config/loaded.ts';
 import { formatProblem, type Problem } from '../config/problem.ts';
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts';
 import { errorText } from './finding.ts';

@@ -7,36 +7,14 @@ import { standingOf } from './standing.ts';
 import { beginning, decodeFile, listHclFiles, mergeBodies, baseName, type DecodedFile } from './files.ts';
 import { inventoryFile, inventoryOf, type InventoryNode } from './inventory.ts';
 import type { Known } from './known.ts';
-import { formatProblem, type Problem } from './problem.ts';
+import type { Loaded } from './loaded.ts';
 import { Problems } from './problems.ts';
 import { readSection, type Block, type ReadOptions, type Section } from './schema.ts';
 import { triggerDaemonFile, triggerDaemonOf, type TriggerDaemonConfig } from './trigger-daemon.ts';
 import { triggersFile, triggersOf, type TriggersConfig } from './triggers.ts';
 import { workflowFile, workflowOf, type WorkflowConfig } from './workflow.ts';
 
-export type Loaded<T> = {
-  /** Null when any problem is an error. */
-  readonly config: T | null;
-  /** In file order, then by position; warnings among them. */
-  readonly problems: readonly Problem[];
-  /** Those that were read. */
-  readonly files: readonly string[];
-};
-
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly problems: readonly Problem[];
-  constructor(problems: readonly Problem[]) {
-    super(problems.map(formatProblem).join('\n'));
-    this.problems = problems;
-  }
-}
-
-/** @throws ConfigError with every problem, when there is an error among them. */
-export function configOf<T>(loaded: Loaded<T>): T {
-  if (loaded.config === null) throw new ConfigError(loaded.problems);
-  return loaded.config;
-}
+export { ConfigError, configOf, type Loaded } from './loaded.ts';
 
 /** Its files are those of the configuration and the calendars that they name. */
 export async function loadCoordinator(paths: readonly string[], known: Known = {}): Promise<Loaded<CoordinatorConfig>> {

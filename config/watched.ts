@@ -2,7 +2,7 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ConfigError, type Loaded } from './load.ts';
+import { ConfigError, type Loaded } from './loaded.ts';
 import type { Problem } from './problem.ts';
 
 export type WatchOptions<T> = {

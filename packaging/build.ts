@@ -1,11 +1,19 @@
 /** `npm run build`: the program as a folder that runs under Node 24 with nothing beside it: no node_modules, no compiler. */
 import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { execFile } from 'node:child_process';
 import { copyFile, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { buildWorkflowBundle, PREBUILT_WORKFLOW_BUNDLE } from '../coordinator/workflow-bundle.ts';
 import description from '../package.json' with { type: 'json' };
+import { onlyModules } from './light/only-modules.ts';
+import { LIGHT_PARTS, type LightPart } from './light/parts.ts';
+import { activityWorkerOnly } from './light/worker-sdk.ts';
+import { writeCodeCache } from './light/code-cache.ts';
+import { launcher } from './light/launcher.ts';
 
+const run = promisify(execFile);
 const ROOT = path.resolve(import.meta.dirname, '..');
 /** Of the package that a file belongs to. */
 const packaged = createRequire(import.meta.url);
@@ -63,12 +71,17 @@ export async function buildPackage(out: string): Promise<void> {
     const parts = [
       bundleProgram(partial),
       bundleWorkflowThread(partial),
+      ...LIGHT_PARTS.map((part) => bundleLightPart(partial, part)),
+      bundleStart(partial),
+      writeLauncher(partial),
       writeWorkflows(partial),
       copyBinaries(partial),
     ];
     // All have ended before what they wrote is removed.
     const failed = (await Promise.allSettled(parts)).find((part) => part.status === 'rejected');
     if (failed) throw failed.reason;
+    await stripBridge(partial);
+    for (const { name } of LIGHT_PARTS) await writeCodeCache(partial, name);
     await rm(out, { recursive: true, force: true });
     await rename(partial, out);
   } finally {
@@ -93,6 +106,29 @@ const bundleWorkflowThread = (out: string): Promise<unknown> =>
     outfile: path.join(out, 'workflow-worker-thread.js'),
     format: 'cjs',
   });
+
+const bundleLightPart = (out: string, { name, entry, modules }: LightPart): Promise<unknown> =>
+  build({
+    ...COMMON,
+    entryPoints: [entry],
+    outfile: path.join(out, `${name}.js`),
+    format: 'cjs',
+    define: { 'import.meta.url': 'fettleUrl', 'import.meta.resolve': 'fettleResolve' },
+    banner: { js: COMMONJS_URL },
+    // Its other form imports Node's modules as it runs, for which code compiled by `vm` has no loader.
+    alias: { 'web-tree-sitter': packaged.resolve('web-tree-sitter') },
+    plugins: [onlyModules(modules), activityWorkerOnly],
+  });
+
+const bundleStart = (out: string): Promise<unknown> =>
+  build({ ...COMMON, entryPoints: ['packaging/start.ts'], outfile: path.join(out, 'start.js'), format: 'cjs' });
+
+/** ES modules know where they are; these files are none. */
+const COMMONJS_URL = `
+const fettleUrl = require('node:url').pathToFileURL(__filename).href;
+const fettleResolve = (name) => require('node:url').pathToFileURL(require.resolve(name)).href;`.trim();
+
+const writeLauncher = (out: string): Promise<void> => writeFile(path.join(out, 'fettle'), launcher(), { mode: 0o755 });
 
 async function writeWorkflows(out: string): Promise<void> {
   await writeFile(path.join(out, PREBUILT_WORKFLOW_BUNDLE), await buildWorkflowBundle());
@@ -120,6 +156,19 @@ async function copyBinaries(out: string): Promise<void> {
     ),
     copyFile(worker.resolve('source-map/lib/mappings.wasm'), path.join(out, 'mappings.wasm')),
   ]);
+}
+
+/** Temporal's core comes with the names of its functions: a fifth of its size, of use to a debugger only. */
+async function stripBridge(out: string): Promise<void> {
+  const bridges = (await readdir(out, { recursive: true })).filter((file) => path.extname(file) === '.node');
+  try {
+    for (const bridge of bridges) await run('strip', ['--strip-unneeded', path.join(out, bridge)]);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    process.stderr.write(
+      'there is no strip (Debian: binutils): the package is 6 MB larger and each agent takes 1.5 MB more memory\n',
+    );
+  }
 }
 
 async function printSizes(out: string): Promise<void> {
