@@ -30,8 +30,8 @@ FILE|FOLDER...\` runs the very loaders that the roles run and exits with 0, or w
 
 - A role's configuration is one file, several, or a folder of \`*.hcl\` files (read in the order of their names); several count as if
   they were one text.
-- On SIGHUP and when a file changes, access rules, limits, windows with their calendars, workflows and triggers are read again. A bad file
-  leaves the old ones in force; the log, a metric and \`/v1/status\` say so.
+- On SIGHUP and when a file changes, access rules, limits, windows with their calendars, workflows, triggers and what agents allow are read again. A bad file
+  leaves the old ones in force; the log, a metric and \`/v1/status\` (of an agent: \`ping\`) say so.
 - **duration**: \`"500ms"\`, \`"10s"\`, \`"2m"\`, \`"1h30m"\`, \`"7d"\`; 366 days at most.
 - **path**: absolute, or relative to the folder of the file it stands in.
 - **regular expression**: JavaScript's, with the flag \`u\`; it must match the whole value. In HCL each backslash is written twice.
