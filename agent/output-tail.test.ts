@@ -25,6 +25,16 @@ describe('the output of a program', () => {
     assert.equal(tail, text.subarray(-4096).toString());
   });
 
+  it('is kept with its beginning too when the end is not all of it', () => {
+    const text = Array.from({ length: 5000 }, (_, line) => `line ${line}\n`).join('');
+    assert.equal(summary([Buffer.from(text)]).head, text.slice(0, 2048));
+    assert.equal('head' in summary([Buffer.alloc(4096, 'x')]), false);
+    const crabs = summary([Buffer.from(`x${'🦀'.repeat(2000)}`)]);
+    assert.equal(crabs.head, `x${'🦀'.repeat(511)}`);
+    const secret = summary([Buffer.from(`pass sword`), Buffer.from(`fish${'x'.repeat(9000)}`)], ['swordfish']);
+    assert.match(secret.head ?? '', /^pass \[secret\]x+$/);
+  });
+
   it('never holds half a character, nor more than 4 KiB of UTF-8, nor what moves a cursor', () => {
     always(
       property(array(uint8Array({ maxLength: 3000 }), { maxLength: 6 }), (chunks) => {
