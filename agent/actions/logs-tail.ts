@@ -13,7 +13,8 @@ export const logsTail: Action = {
   capped: true,
   page: {
     about: [
-      "The newest lines of the journal, of this boot and earlier ones. The agent's user has to be in the group systemd-journal.",
+      "The newest lines of the journal, of this boot and earlier ones, the newest last; read for 20 seconds and 16 MiB at most. The agent's user has to be in the group systemd-journal.",
+      'Bytes that are no text are not shown. What has the name or the form of a secret (`password=...`, a bearer token, a private key) is struck out, and cannot be looked for; that is a guess, and finds no secret that looks like a word.',
     ],
     facts: {
       unit: 'as asked',

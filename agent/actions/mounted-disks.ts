@@ -22,6 +22,21 @@ export async function mountedDisks(): Promise<Disk[]> {
   return disks.filter((disk) => disk !== null && disk.totalBytes > 0) as Disk[];
 }
 
+/** What systemd puts over a folder that a unit is not to see, e.g. over /home with ProtectHome=. */
+const HIDDEN = '/systemd/inaccessible/';
+
+/** Whether this process' own unit keeps it from what lies at a path: its figures would be those of something else. */
+export async function isHidden(path: string): Promise<boolean> {
+  const mounts = hiddenMounts(await readFile('/proc/self/mountinfo', 'utf8'));
+  return mounts.some((mount) => path === mount || path.startsWith(`${mount}/`));
+}
+
+export const hiddenMounts = (mountinfo: string): string[] =>
+  mountinfo.split('\n').flatMap((line) => {
+    const [, , , root, point] = line.split(' ');
+    return root?.startsWith(HIDDEN) === true && point !== undefined ? [unescaped(point)] : [];
+  });
+
 type Mount = { readonly mount: string; readonly type: string };
 
 /** proc(5): number, parent, device, root, mount point, options, tags, a dash, type. */
@@ -29,9 +44,10 @@ export function localMounts(mountinfo: string): Mount[] {
   const byDevice = new Map<string, Mount>();
   for (const line of mountinfo.split('\n')) {
     const [before = '', after = ''] = line.split(' - ');
-    const [, , device, , point] = before.split(' ');
+    const [, , device, root, point] = before.split(' ');
     const [type] = after.split(' ');
     if (device === undefined || point === undefined || type === undefined || LEFT_OUT.test(type)) continue;
+    if (root?.startsWith(HIDDEN) === true) continue;
     const mount = unescaped(point);
     const known = byDevice.get(device);
     if (known === undefined || mount.length < known.mount.length) byDevice.set(device, { mount, type });

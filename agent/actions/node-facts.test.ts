@@ -7,7 +7,7 @@ import { script } from '../../test/support/agent-bench.ts';
 import { temporaryDirectory } from '../../test/support/processes.ts';
 import type { Args } from '../../workflows/contract.ts';
 import { memoryFacts, pressureFacts } from './kernel-facts.ts';
-import { diskOf, localMounts } from './mounted-disks.ts';
+import { diskOf, hiddenMounts, localMounts } from './mounted-disks.ts';
 import { nodeFacts } from './node-facts.ts';
 
 const facts = async (args: Args, host = BARE_HOST) =>
@@ -82,6 +82,7 @@ it('counts each local file system once, and none that a far server keeps waiting
       '25 22 254:2 / /var rw shared:9 master:1 - xfs /dev/vdb rw',
       '26 22 0:40 / /mnt/far rw - nfs4 far:/x rw',
       '27 22 0:41 / /run rw - tmpfs tmpfs rw',
+      '28 22 0:41 /systemd/inaccessible/dir /home ro - tmpfs tmpfs rw',
       'damaged line',
       '',
     ].join('\n'),
@@ -103,4 +104,11 @@ it('counts each local file system once, and none that a far server keeps waiting
   }));
   const of = (path: string) => diskOf(disks, path)?.mount;
   assert.deepEqual([of('/'), of('/variable'), of('/var'), of('/var/lib')], ['/', '/', '/var', '/var']);
+});
+
+it('knows the folders that its own unit hides from it', () => {
+  const lines =
+    '28 22 0:41 /systemd/inaccessible/dir /home ro - tmpfs tmpfs rw\n27 22 0:41 / /run rw - tmpfs tmpfs rw\n';
+  assert.deepEqual(hiddenMounts(lines), ['/home']);
+  assert.deepEqual(hiddenMounts(''), []);
 });

@@ -5,7 +5,7 @@ import { argumentCheck } from './argument-check.ts';
 import { freeSpace } from './free-space.ts';
 import { kernelFacts } from './kernel-facts.ts';
 import { loggedIn } from './logged-in.ts';
-import { diskOf, mountedDisks, type Disk } from './mounted-disks.ts';
+import { diskOf, type Disk, isHidden, mountedDisks } from './mounted-disks.ts';
 import { criteriaOf, type Match, processTable, roundMib, select } from './process-selection.ts';
 import { readSystem } from './systemctl.ts';
 import { textTable } from './text-table.ts';
@@ -63,17 +63,23 @@ async function factsOf(host: ActionHost, top: number, path: string | null): Prom
   try {
     return { status: 'done', output: factsOnly({ ...(await pathFacts(disks, path)), ...facts }, tail) };
   } catch (error) {
+    if (error instanceof HiddenError)
+      return { status: 'failed', code: 'exit', message: error.message, output: factsOnly(facts, tail) };
     const message = `cannot measure the file system of ${path} (${(error as NodeJS.ErrnoException).code ?? 'error'})`;
     return { status: 'failed', code: 'exit', message, output: factsOnly(facts, tail) };
   }
 }
 
+class HiddenError extends Error {}
+
 /** @throws Error when there is no such path, or it may not be looked at */
 async function pathFacts(disks: readonly Disk[], path: string): Promise<ActionOutput['facts']> {
+  const real = await realpath(path);
+  if (await isHidden(real)) throw new HiddenError(`the agent's own unit keeps it from ${path} (ProtectHome=, say)`);
   const { freeBytes, totalBytes, freePercent } = await freeSpace(path);
   return {
     path,
-    path_mount: diskOf(disks, await realpath(path))?.mount ?? '',
+    path_mount: diskOf(disks, real)?.mount ?? '',
     path_total_bytes: totalBytes,
     path_free_bytes: freeBytes,
     path_free_percent: freePercent,

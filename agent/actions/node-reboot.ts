@@ -25,7 +25,8 @@ export const nodeReboot: Action = {
   capped: true,
   page: {
     about: [
-      'Ends when the host has another boot id and systemd says that it is running (or degraded: then `failed_units` counts what failed); by that it is proven, whatever became of the agent meanwhile. It is refused while a person is logged in, and when nobody can tell. Give the step time enough for the whole boot.',
+      'Give the step time enough for the whole boot, e.g. `timeout = "10m"`: when the host has the same boot id by then, or has not finished starting, it has failed.',
+      'Ends when the host has another boot id and systemd says that it is running (or degraded: then `failed_units` counts what failed); by that it is proven, whatever became of the agent meanwhile. It is refused while a person is logged in (sessions of logind and utmp; not greeters, not jobs of cron), when nobody can tell, and when the host goes down already.',
     ],
     facts: {
       'boot_id_before, boot_id_after': 'the proof',

@@ -10,7 +10,7 @@ export const processList: Action = {
   capped: true,
   page: {
     about: [
-      'All processes of the host but kernel threads, or those of a unit or an executable. Names, users, states and figures; no environment.',
+      'All processes of the host but kernel threads, or those of a unit or an executable. Where the agent may not look at the executable of another user, a process is known by what it calls itself, and has a `~` before that. No arguments and no environment: they may hold secrets.',
     ],
     facts: {
       'unit, exe': 'as asked',

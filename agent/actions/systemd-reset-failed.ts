@@ -21,7 +21,7 @@ export const systemdResetFailed: Action = {
   capped: true,
   page: {
     about: [
-      "After it systemd starts the unit again by itself where it is told to, and a failed state no longer alarms. Fettle's own units are left out.",
+      'It starts nothing: the unit is `inactive` after it, no longer `failed`, and its start limit counts anew. Of all units, those of Fettle itself are left as they are. It fails when a unit has failed again by then.',
     ],
     facts: {
       'unit, before_*, after_*': 'one unit: its state, as of systemd.restart',
