@@ -68,7 +68,7 @@ export type AgentConfig = {
   readonly allow: readonly AllowRule[];
   readonly never: readonly NeverRule[];
   readonly clean: readonly CleanRule[];
-  /** `diagnostics_dir`, default `<state_dir>/diagnostics`: bundles of `diagnostics.collect`. */
+  /** `diagnostics_dir`, default `<state_dir>/diagnostics`, of the helper where there is one: bundles of `diagnostics.collect`. */
   readonly diagnosticsDir: string;
   /** `max_actions`: actions at once on this host, over all queues; default 4. */
   readonly maxActions: number;
@@ -100,7 +100,7 @@ export const agentFile = block({
     ),
     diagnostics_dir: optional(
       path,
-      'Folder of the bundles of `diagnostics.collect`. Default: `diagnostics` in `state_dir`.',
+      'Folder of the bundles of `diagnostics.collect`. Default: `diagnostics` in `state_dir`, of the helper where there is one.',
     ),
   },
   blocks: {
@@ -188,7 +188,7 @@ export function agentOf(
     secretsDir,
     ...orders,
     ...rules,
-    diagnosticsDir: diagnosticsDir ?? join(stateDir, 'diagnostics'),
+    diagnosticsDir: diagnosticsDir ?? join(helper?.stateDir ?? stateDir, 'diagnostics'),
     maxActions,
     brakeFile,
     helper,

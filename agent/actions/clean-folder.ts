@@ -102,7 +102,8 @@ async function deleteOne(folder: Folder, file: OldFile): Promise<'deleted' | 'ch
     return 'deleted';
   } catch (error) {
     const { code = 'error' } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' || code === 'EISDIR' ? 'changed' : { code };
+    // EBUSY: a mount has been put upon it.
+    return ['ENOENT', 'EISDIR', 'EBUSY'].includes(code) ? 'changed' : { code };
   }
 }
 

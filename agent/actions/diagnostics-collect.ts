@@ -98,7 +98,9 @@ async function collect(host: ActionHost, wanted: Collection, run: ActionRun): Pr
   const signal = within(run, Math.max(run.timeoutMs / 2, run.timeoutMs - WRITE_MS));
   const facts = { directory: host.diagnosticsDir, ...(wanted.unit === null ? {} : { unit: wanted.unit }) };
   try {
-    const secrets = await everySecret(host.secretsDir);
+    const secrets = await everySecret(host.secretsDir).catch((cause: unknown) => {
+      throw new Error('secrets_dir cannot be read, so no secret could be struck out', { cause });
+    });
     const { pieces, pid, quit } = await gather(host, wanted, signal);
     if (run.signal.aborted) return failed(cutShort(run), 'was ended before the bundle was written', factsOnly(facts));
     const index = indexOf(host, { wanted, at, pid, quit }, pieces);
@@ -131,11 +133,7 @@ async function collect(host: ActionHost, wanted: Collection, run: ActionRun): Pr
     };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return failed(
-      'exit',
-      `the bundle could not be kept in ${host.diagnosticsDir}: ${code ?? message}`,
-      factsOnly(facts),
-    );
+    return failed('exit', `no bundle was kept in ${host.diagnosticsDir}: ${code ?? message}`, factsOnly(facts));
   }
 }
 

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Folder, openFolder } from './folder-handle.ts';
 
 export type Stored = { readonly path: string; readonly sha256: Buffer; readonly pruned: number };
 export const STORE_BOUNDS = { bundles: 20, bytes: 256 * 1024 * 1024 };
@@ -9,34 +10,40 @@ type Bounds = typeof STORE_BOUNDS;
 /** Names sort by time. */
 const BUNDLE = /^fettle-\d{8}T\d{9}Z-.*\.tar\.gz$/;
 
-/** Keeps a bundle where root alone can read it, and no more of them than the bounds say: the oldest go. @throws Error with a `code` */
+/**
+ * Keeps a bundle where root alone can read it, and no more of them than the bounds say: the oldest go. Everything happens within one
+ * folder held open: whoever owns the folder above cannot lead it elsewhere. @throws Error with a `code`
+ */
 export async function storeBundle(
   folder: string,
   about: string,
   { bundle, at, bounds = STORE_BOUNDS }: { bundle: Buffer; at: Date; bounds?: Bounds },
 ): Promise<Stored> {
-  await prepareFolder(folder);
+  await using held = await ownFolder(folder);
   const stamp = at.toISOString().replaceAll(/[-:.]/g, '');
-  const name = `fettle-${stamp}-${about.replaceAll(/[^A-Za-z0-9_.@-]/g, '_').slice(0, 100)}-${randomBytes(4).toString('hex')}.tar.gz`;
-  const path = join(folder, name);
+  const subject = about.replaceAll(/[^A-Za-z0-9_.@-]/g, '_').slice(0, 100);
+  const name = `fettle-${stamp}-${subject}-${randomBytes(4).toString('hex')}.tar.gz`;
   try {
-    await write(path, bundle);
+    await write(join(held.path, name), bundle);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
     // On a full disk what is wanted is the bundle of now.
-    await prune(folder, null, { bundles: 0, bytes: 0 });
-    await write(path, bundle);
+    await prune(held.path, null, { bundles: 0, bytes: 0 });
+    await write(join(held.path, name), bundle);
   }
-  const pruned = await prune(folder, name, bounds);
-  return { path, sha256: createHash('sha256').update(bundle).digest(), pruned };
+  const pruned = await prune(held.path, name, bounds);
+  return { path: join(folder, name), sha256: createHash('sha256').update(bundle).digest(), pruned };
 }
 
-async function prepareFolder(folder: string): Promise<void> {
+async function ownFolder(folder: string): Promise<Folder> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const stats = await lstat(folder);
-  if (!stats.isDirectory() || stats.uid !== process.getuid?.())
-    throw new Error(`${folder} is no folder of the user that collects; remove it, or name another as diagnostics_dir`);
-  await chmod(folder, 0o700);
+  const held = await openFolder(folder).catch(() => null);
+  if (held !== null && (await stat(held.path)).uid === process.getuid?.()) {
+    await chmod(held.path, 0o700);
+    return held;
+  }
+  await held?.[Symbol.asyncDispose]();
+  throw new Error(`${folder} is no folder of the user that collects; remove it, or name another as diagnostics_dir`);
 }
 
 async function write(path: string, bundle: Buffer): Promise<void> {

@@ -26,7 +26,7 @@ export const diskClean: Action = {
       'deleted_files, deleted_bytes':
         'what went; bytes as the file system counts them, none for a file with another name elsewhere',
       'kept, skipped_open, skipped_changed':
-        'files left: the newest, open ones, those that changed after they were listed',
+        'files left: the newest; open ones; those that changed after they were listed, or that a mount covers',
       'skipped_folders, skipped_others': 'mounts not entered; links, pipes and the like whose names match',
       failed_files: 'files that could not be deleted; the message has the first reason',
       more: 'there is more than one run takes up',
