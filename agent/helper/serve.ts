@@ -37,14 +37,18 @@ export async function serveConnection(connection: Duplex, open: () => Promise<He
     const cancel = new AbortController();
     void hearCancellation(lines, cancel, gone.resolve);
     const alive = setInterval(() => say({ alive: true }), ALIVE_MS);
-    const answered = open()
-      .then(async (helper) => {
+    const answering = async (): Promise<void> => {
+      try {
+        const helper = await open();
         say(await answer(helper, asked, cancel.signal));
         await keepHouse(helper);
-      })
-      .catch((error: unknown) => say(failureOf(error)))
-      .finally(() => clearInterval(alive));
-    await Promise.race([answered, gone.promise.then(() => sleep(LINGER_MS))]);
+      } catch (error) {
+        say(failureOf(error));
+      } finally {
+        clearInterval(alive);
+      }
+    };
+    await Promise.race([answering(), gone.promise.then(() => sleep(LINGER_MS))]);
   } catch (error) {
     say({
       failed: { code: 'fault', message: `the question could not be read: ${(error as Error).message}`.slice(0, 500) },
