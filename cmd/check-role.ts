@@ -2,6 +2,7 @@ import { access, constants, stat } from 'node:fs/promises';
 import { requestToken } from '../agent/credential-request.ts';
 import { readHostFacts } from '../agent/host-facts.ts';
 import { placeOf } from '../agent/node-place.ts';
+import { ownershipProblems } from '../agent/owned-files.ts';
 import type { AgentConfig } from '../config/agent.ts';
 import { sourceAddress } from '../config/connections.ts';
 import type { CoordinatorConfig } from '../config/coordinator.ts';
@@ -45,7 +46,11 @@ export async function checkRole(paths: readonly string[], io: Io): Promise<Findi
 const ROLES: Partial<Record<Kind, (paths: readonly string[], io: Io) => Promise<Finding[]>>> = {
   coordinator: (paths, io) =>
     withConfig('coordinator', loadCoordinator(paths), (config) => checkCoordinator(config, io)),
-  agent: (paths, io) => withConfig('agent', loadAgent(paths, KNOWN), (config) => checkAgent(config, io)),
+  agent: async (paths, io) => {
+    const loading = loadAgent(paths, KNOWN);
+    const checks = await withConfig('agent', loading, (config) => checkAgent(config, io));
+    return [...checks, ...(await checkOwners(await loading))];
+  },
   'trigger-daemon': (paths, io) =>
     withConfig('trigger daemon', loadTriggerDaemon(paths), (config) => checkTriggerDaemon(config, io)),
 };
@@ -103,6 +108,17 @@ async function checkAgent(config: AgentConfig, io: Io): Promise<Finding[]> {
     agentTemporal(config, io),
   ]);
   return checks.flat();
+}
+
+/** Without these the agent does not start. */
+async function checkOwners({ config, files }: Loaded<AgentConfig>): Promise<Finding[]> {
+  const folders = [config?.actionsDir ?? null, config?.secretsDir ?? null].filter((folder) => folder !== null);
+  const faults = await ownershipProblems([...files, ...(config?.grantKeys ?? [])], folders);
+  if (faults.length === 0) return [ok('files', 'nobody but the administrator can change what this host allows')];
+  return faults.map(({ place, message }) => {
+    const [what = '', next] = message.split('; type: ');
+    return fail('files', `${place.file} ${what}`, next ?? 'only the administrator may have the last word here');
+  });
 }
 
 const noAllow = async (config: AgentConfig): Promise<Finding[]> =>

@@ -118,8 +118,10 @@ test('a Temporal server that is away, a key open to everybody and a brake are sa
   await writeFile(join(pki.dir, 'stop'), '');
   const { chmod } = await import('node:fs/promises');
   await chmod(key.replace('/open/', '/agent_dc1_web_web-1/'), 0o644);
+  await chmod(file, 0o666);
   const { code, findings } = await findingsOf('--config', file);
   assert.equal(code, 1);
+  assert.ok(found(findings, 'fail', /agent\.hcl can be changed by others \(mode 0666\)$/));
   assert.ok(found(findings, 'fail', /cannot reach Temporal at 127\.0\.0\.1:/), JSON.stringify(findings));
   assert.ok(found(findings, 'fail', /open to every user of this machine \(mode 0644\)/));
   assert.ok(found(findings, 'warn', /the brake is on/));

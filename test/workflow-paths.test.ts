@@ -179,7 +179,10 @@ describe('the paths of an execution', () => {
     );
     const shown = await runProcess(paths.site.fettle('show', detail.id), { env: await paths.site.environment() });
     assert.match(shown.stdout, /refused_by_agent/);
-    assert.match(shown.stdout, /refused by the agent \(action_not_allowed\): no allow block of this host names "systemd\.stop"/);
+    assert.match(
+      shown.stdout,
+      /refused by the agent \(action_not_allowed\): no allow block of this host names "systemd\.stop"/,
+    );
   });
 
   it('changes nothing in a dry run, and says what it would do', async () => {
