@@ -1,6 +1,7 @@
 import type { AllowRule, NeverRule } from '../config/agent-rules.ts';
 import { formatProblem, type Place } from '../config/problem.ts';
 import type { ArgResolved, Args } from '../workflows/contract.ts';
+import { withDefaults } from './argument-defaults.ts';
 import { type Fit, fitOf, seemsUnder } from './argument-fit.ts';
 import { type Cap, capsOf, checkCap } from './caps.ts';
 import type { BegunAction, Room } from './ledger.ts';
@@ -35,7 +36,8 @@ export function createAllowList(
 ): AllowList {
   const allowing = allow.map((rule) => compile('allow', rule, fitOf));
   const forbidding = never.map((rule) => compile('never', rule, (bound) => forbidFit(bound, unitFolders)));
-  const judge = (action: string, args: Args): Verdict => {
+  const judge = (action: string, given: Args): Verdict => {
+    const args = withDefaults(action, given);
     const concerns = ({ rule }: Compiled<NeverRule>): boolean => rule.action === '*' || rule.action === action;
     const forbidden = forbidding
       .filter(concerns)
@@ -75,9 +77,11 @@ export function createAllowList(
 const isCapped = ({ perHour, concurrent }: AllowRule): boolean => perHour !== null || concurrent !== null;
 
 /** Whether the block would let this in: what it cannot judge, such as a secret that the ledger does not hold, counts. */
-const covers = ({ rule, bounds }: Compiled<AllowRule>, { action, args }: BegunAction): boolean =>
-  (rule.action === '*' || rule.action === action) &&
-  bounds.every(([name, fit]) => Object.hasOwn(args, name) && mayFit(fit, args[name]));
+function covers({ rule, bounds }: Compiled<AllowRule>, past: BegunAction): boolean {
+  if (rule.action !== '*' && rule.action !== past.action) return false;
+  const args = withDefaults(past.action, past.args);
+  return bounds.every(([name, fit]) => Object.hasOwn(args, name) && mayFit(fit, args[name]));
+}
 
 function mayFit(fit: Fit, value: unknown): boolean {
   if (Array.isArray(value)) return value.every((element) => mayFit(fit, element));

@@ -1,7 +1,6 @@
 import { type ActionOrder, ACTIONS, type ActionResult, type GrantClaims } from '../workflows/contract.ts';
 import { actionRun, clean, noteProcess, runSafely } from './action-run.ts';
 import { ALL_ACTIONS } from './actions/all-actions.ts';
-import { withDefaults } from './actions/argument-check.ts';
 import type { Action, ActionEnd, PreparedAction } from './actions/action.ts';
 import { fence } from './attempts.ts';
 import { checkBrake, followBrake } from './brake.ts';
@@ -128,7 +127,7 @@ export async function judge(setting: JudgeSetting, name: string, given: ActionOr
     );
   }
   const { args, secrets } = await fillSecrets(given, setting.secretsDir);
-  const room = setting.allow.check(action.name, withDefaults(action.name, args));
+  const room = setting.allow.check(action.name, args);
   return { action, prepared: action.prepare(args, setting.host), secrets, room };
 }
 

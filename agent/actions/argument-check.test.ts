@@ -5,10 +5,10 @@ import { BARE_HOST } from '../../test/support/action-host.ts';
 import { ACTION_ARGUMENTS } from '../../workflows/action-arguments.ts';
 import type { Scalar } from '../../workflows/contract.ts';
 import { createAllowList } from '../allow-list.ts';
+import { withDefaults } from '../argument-defaults.ts';
 import { judge } from '../perform.ts';
 import { RefusalError } from '../refusal.ts';
 import { ALL_ACTIONS } from './all-actions.ts';
-import { withDefaults } from './argument-check.ts';
 
 const place = { file: 'agent.hcl', line: 1, column: 1 };
 
@@ -63,6 +63,14 @@ describe('arguments', () => {
     await assert.rejects(asked({ unit: 'web.service', then_kill: true }), refused);
     await assert.rejects(asked({ unit: 'web.service' }), refused);
     assert.ok(await asked({ unit: 'web.service', then_kill: false }));
+  });
+
+  it('left out count with their defaults where a host counts what has begun', () => {
+    const rule = { place, action: 'process.kill', args: { then_kill: { kind: 'pattern', pattern: 'true' } as const } };
+    const allow = createAllowList([{ ...rule, perHour: 1, concurrent: null }]);
+    const room = allow.check('process.kill', { unit: 'web.service' });
+    const past = { action: 'process.kill', args: { unit: 'web.service' }, ageMs: 1000, atWork: false };
+    assert.throws(() => room!([past]), RefusalError);
   });
 
   it('keep what was given, and nothing is made up for actions that do not exist', () => {

@@ -26,14 +26,6 @@ export function argumentCheck(action: keyof typeof ACTIONS): (args: Args) => Rea
   };
 }
 
-/** As the action will read them: a rule about an argument holds for its default too. */
-export function withDefaults(action: string, args: Args): Args {
-  const named = Object.hasOwn(ACTION_ARGUMENTS, action) ? ACTION_ARGUMENTS[action]!.named : {};
-  const left = Object.entries(named).filter(([name]) => !Object.hasOwn(args, name));
-  const filled = left.flatMap(([name, rule]) => (rule.default === undefined ? [] : [[name, rule.default] as const]));
-  return filled.length === 0 ? args : { ...args, ...Object.fromEntries(filled) };
-}
-
 function schemaOf(rules: ActionArguments): z.ZodType<Record<string, Scalar>> {
   const named = Object.fromEntries(Object.entries(rules.named).map(([name, rule]) => [name, ruleSchema(rule)]));
   const object = z.object(named);
