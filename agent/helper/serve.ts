@@ -54,7 +54,9 @@ export async function serveConnection(connection: Duplex, open: () => Promise<He
       failed: { code: 'fault', message: `the question could not be read: ${(error as Error).message}`.slice(0, 500) },
     });
   }
-  connection.end();
+  const told = Promise.withResolvers<void>();
+  connection.end(told.resolve);
+  await Promise.race([told.promise, gone.promise, sleep(LINGER_MS)]);
 }
 
 async function hearCancellation(lines: AsyncGenerator, cancel: AbortController, gone: () => void): Promise<void> {
