@@ -56,7 +56,7 @@ export const allowBlock = block({
   attributes: {
     args: withDefault(
       mapOf(inputName, argumentBound),
-      `Bounds of arguments, by name: ${BOUNDS}. One named here must be present; one not named here is free.`,
+      `Bounds of arguments, by name: ${BOUNDS}. One named here must be present or have a default; one not named here is free.`,
       {},
       '{}',
     ),
