@@ -117,10 +117,13 @@ export async function installAgent(host: BootedHost, setUp: AgentSetUp): Promise
 }
 
 async function installProgram(host: BootedHost): Promise<void> {
-  const built = `${PROGRAM_IN_GUEST}/fettle.mjs`;
-  const { code } = await host.run(['test', '-e', built]);
-  const main = code === 0 ? built : `${PROGRAM_IN_GUEST}/cmd/main.ts`;
-  await host.write('/usr/bin/fettle', `#!/bin/sh\nexec ${NODE_IN_GUEST} ${main} "$@"\n`, 0o755);
+  const { code } = await host.run(['test', '-e', `${PROGRAM_IN_GUEST}/fettle.mjs`]);
+  // The launcher of a package looks for node in PATH.
+  const start =
+    code === 0
+      ? `PATH=${path.dirname(NODE_IN_GUEST)}:$PATH exec ${PROGRAM_IN_GUEST}/fettle`
+      : `exec ${NODE_IN_GUEST} ${PROGRAM_IN_GUEST}/cmd/main.ts`;
+  await host.write('/usr/bin/fettle', `#!/bin/sh\n${start} "$@"\n`, 0o755);
 }
 
 async function installUnits(host: BootedHost, setUp: AgentSetUp): Promise<void> {
