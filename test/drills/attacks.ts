@@ -325,7 +325,6 @@ export async function replayOrders(house: House, guest: Guest): Promise<DrillRes
   await guest.agent.connected();
   answers.push(await send(AGENT_ACTIVITIES.action, order));
   await setClock(guest, '-1h');
-  await guest.agent.start();
   answers.push(await send(AGENT_ACTIVITIES.action, order));
   await setClock(guest, '+0');
   const began = (await guest.marks('replayed')).filter((line) => line.startsWith('begun')).length;

@@ -136,8 +136,6 @@ async function openGuest({ site, helper, bind }: Parts, node: string, more: Gues
     ...(environment === undefined ? {} : { environment }),
     ...(config === undefined ? {} : { more: config }),
   });
-  // Old enough that an agent starts under a clock that is an hour behind.
-  await agent.renew({ override: { notBefore: new Date(Date.now() - 2 * 3_600_000) } });
   await agent.start();
   const marks = async (mark: string): Promise<string[]> =>
     (await host.read(`${MARKS}/${mark}`).catch(() => '')).split('\n').filter(Boolean);

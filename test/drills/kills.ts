@@ -5,8 +5,19 @@ import type { Guest, House } from './house.ts';
 import { resultOf, type DrillResult, type Trial } from './trial.ts';
 
 const ACTION_S = 1.2;
-/** From the request to past the action's end. */
-const SPAN_MS = 2_600;
+
+/** When to strike: at first counted from the request, then from the moment when the action's own mark is there. */
+type Point = { readonly after: 'request' | 'begin'; readonly ms: number };
+/** Of all points this share lies before the action, as far as one can know beforehand. */
+const BEFORE = 0.3;
+const BEFORE_MS = 800;
+/** The whole of the action, and the way of its receipt. */
+const DURING_MS = 1_500;
+
+const pointOf = (drawn: number): Point =>
+  drawn < BEFORE
+    ? { after: 'request', ms: Math.round((drawn / BEFORE) * BEFORE_MS) }
+    : { after: 'begin', ms: Math.round(((drawn - BEFORE) / (1 - BEFORE)) * DURING_MS) };
 
 type Blow = {
   readonly name: string;
@@ -46,15 +57,17 @@ const POWER: Blow = {
 
 /** The points are shared out among the guests, which go through theirs one after the other. */
 async function strikes(house: House, guests: readonly Guest[], points: number, blow: Blow): Promise<DrillResult> {
-  const delays = Array.from({ length: points }, () => Math.round(house.random() * SPAN_MS)).toSorted((a, b) => a - b);
+  const drawn = Array.from({ length: points }, () => house.random()).toSorted((a, b) => a - b);
   const trials: Trial[] = [];
   const each = guests.map(async (guest, turn) => {
-    for (const delay of delays.filter((_, index) => index % guests.length === turn)) {
-      const mark = `${blow.name}-${delay}-${turn}`;
+    for (const [index, { after, ms }] of drawn.map(pointOf).entries()) {
+      if (index % guests.length !== turn) continue;
+      const mark = `${blow.name}-${index}`;
       const execution = await house.ask(guest.agent.place.node, mark, ACTION_S);
-      await pause(delay);
+      if (after === 'begin') await guest.until(mark, 'begun');
+      await pause(ms);
       await blow.strike(guest);
-      const point = `${blow.name} killed ${delay} ms after the request`;
+      const point = `${blow.name} struck ${ms} ms after the ${after === 'begin' ? 'action began' : 'request'}`;
       const actionMayDie = blow.actionMayDie ?? false;
       const trial = await house.trial({ execution, mark, point, guests: [guest], actionMayDie });
       house.say(`${point}: began ${trial.begun}, ended ${trial.ended}, ${trial.outcome} (${trial.status})`);
