@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -37,7 +38,8 @@ export const diagnosticsCollect: Action = {
       sha256: "of the file, as sha256sum(1) prints it; the receipt's digest is the same in base64url",
       'parts, parts_incomplete': 'how many, and how many hung, failed or have no program here',
       main_pid: 'the main process of the unit',
-      after_quit_signal: '`runs` or `ended`: the main process, two seconds after SIGQUIT at most',
+      after_quit_signal:
+        '`runs` or `ended`: the main process, two seconds after SIGQUIT at most; `spared`: it is Fettle itself',
       pruned_bundles: 'older ones that went',
     },
     rehearsal: 'the commands it would run, and the process it would signal.',
@@ -152,20 +154,29 @@ async function gather(host: ActionHost, wanted: Collection, signal: AbortSignal)
 const captureAll = (parts: readonly Part[], signal: AbortSignal): Promise<Piece[]> =>
   Promise.all(parts.map(async (part) => ({ name: part.name, captured: await capture(part, signal) })));
 
-async function sendQuit(pid: number, signal: AbortSignal): Promise<'runs' | 'ended'> {
+async function sendQuit(pid: number, signal: AbortSignal): Promise<keyof typeof AFTER_QUIT> {
   const mark = readProcess(pid)?.mark;
   if (mark === undefined) return 'ended';
+  // A unit may have another name than its own.
+  const group = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
+  if (group.trim().split('/').some(isOwnUnit)) return 'spared';
   signalAll([mark], 'SIGQUIT');
   const until = performance.now() + QUIT_MS;
   while (isRunning(mark) && performance.now() < until && !signal.aborted) await sleep(50);
   return isRunning(mark) ? 'runs' : 'ended';
 }
 
+const AFTER_QUIT = {
+  runs: 'SIGQUIT was sent to the main process, which runs on',
+  ended: 'SIGQUIT was sent to the main process, which has ended',
+  spared: "SIGQUIT was not sent: the main process is one of Fettle's own",
+} as const;
+
 type About = {
   readonly wanted: Collection;
   readonly at: Date;
   readonly pid: number | null;
-  readonly quit: string | null;
+  readonly quit: keyof typeof AFTER_QUIT | null;
 };
 
 function indexOf({ facts }: ActionHost, { wanted, at, pid, quit }: About, pieces: readonly Piece[]): Captured {
@@ -173,9 +184,7 @@ function indexOf({ facts }: ActionHost, { wanted, at, pid, quit }: About, pieces
   const lines = [
     `at ${at.toISOString()}, boot ${bootId}, machine ${machineId}, agent ${agentVersion}`,
     ...(wanted.unit === null ? [] : [`unit ${wanted.unit}, main process ${pid ?? 'none'}`]),
-    ...(quit === null
-      ? []
-      : [`SIGQUIT was sent to the main process, which ${quit === 'runs' ? 'runs on' : 'has ended'}`]),
+    ...(quit === null ? [] : [AFTER_QUIT[quit]]),
     ...pieces.map(
       ({ name, captured: { content, cut, end } }) => `${name}: ${content.length} bytes${cut ? ', cut' : ''}, ${end}`,
     ),
