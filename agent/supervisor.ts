@@ -38,8 +38,9 @@ export function superviseSessions(setting: SupervisorSetting): Supervisor {
   let session: TemporalSession | null = null;
 
   const become = (connected: boolean, error: unknown = null): void => {
-    const changed = state?.connected !== connected;
     const lastError = error === null ? (state?.lastError ?? null) : sayError(error, setting.temporal);
+    // Another reason is news as well: first Temporal says no, then it shows that there is no token.
+    const changed = state?.connected !== connected || (!connected && lastError !== state.lastError);
     state = { connected, lastError };
     if (connected) first.resolve();
     if (!changed || stopping.signal.aborted) return;

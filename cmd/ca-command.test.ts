@@ -65,3 +65,36 @@ test('a subject is a role, a person or a whole id, and nothing else', () => {
     assert.throws(() => parseSubject(text), /nobody to issue a certificate for/, text);
   }
 });
+
+test('ca makes the token key, what Temporal checks it by, and the token of coordinators, which it renews', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'fettle-ca-'));
+  try {
+    const made = await fettle('ca', 'token-key', '--out', folder);
+    assert.equal(made.code, 0, made.err);
+    const [key = '', jwks = ''] = made.out.trim().split('\n');
+    assert.equal((await stat(key)).mode & 0o777, 0o600);
+    assert.match(made.err, /fettle ca temporal-token --key/);
+    const { createLocalJWKSet, jwtVerify } = await import('jose');
+    const keys = createLocalJWKSet(JSON.parse(await readFile(jwks, 'utf8')));
+    const out = join(folder, 'temporal.token');
+    const make = ['ca', 'temporal-token', '--key', key, '--out', out, '--hours', '48'];
+    const signed = await fettle(...make);
+    assert.equal(signed.code, 0, signed.err);
+    assert.doesNotMatch(signed.out + signed.err, /eyJ/, 'the token is shown');
+    assert.equal((await stat(out)).mode & 0o777, 0o600);
+    const first = await readFile(out, 'utf8');
+    const at = new Date(testIo().now());
+    const { payload } = await jwtVerify(first.trim(), keys, { currentDate: at });
+    assert.deepEqual(payload['permissions'], ['temporal-system:admin', 'fettle:admin', 'fettle-agents:admin']);
+    assert.equal(payload.exp, Math.floor(at.getTime() / 1000) + 48 * 3600);
+    const again = await fettle(...make);
+    assert.equal(again.code, 1);
+    assert.match(again.err, /is there already and is not overwritten; try: fettle ca temporal-token --help$/m);
+    assert.equal((await fettle(...make, '--renew')).code, 0);
+    assert.notEqual(await readFile(out, 'utf8'), first);
+    const none = await fettle('ca', 'temporal-token', '--key', join(folder, 'none'), '--out', join(folder, 'x'));
+    assert.match(none.err, /cannot read the token key .*make one with: fettle ca token-key/);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});

@@ -95,6 +95,7 @@ export type TemporalTokenFlags = {
   readonly hours?: number;
   readonly namespace: string;
   readonly agentsNamespace: string;
+  readonly renew?: true;
 };
 
 const DEFAULT_HOURS = 24 * 90;
@@ -107,10 +108,13 @@ export async function caTemporalToken(io: Io, flags: TemporalTokenFlags): Promis
     const expires = new Date(io.now() + hours * 3_600_000);
     const permissions = ['temporal-system:admin', `${namespace}:admin`, `${agentsNamespace}:admin`];
     const token = await signTemporalToken(key, { subject: 'fettle-coordinator', permissions, expires, now: io.now() });
-    await explained(writeSecret(out, `${token}\n`), next);
+    await explained(writeSecret(out, `${token}\n`, flags.renew === true), next);
     say(io, printable(out));
     note(io, `${permissions.join(', ')}, valid until ${expires.toISOString()}`);
-    note(io, 'For coordinators only: temporal { api_key_file }. Make another in time, and restart them.');
+    note(
+      io,
+      'For coordinators only: temporal { api_key_file }. With --renew make another in time; they read it again.',
+    );
     return EXIT.ok;
   } catch (error) {
     if (error instanceof TokenKeyError) throw new CommandError(EXIT.failed, error.message, next, { cause: error });

@@ -223,11 +223,13 @@ function addCa(program: FettleCommand, dispatch: Dispatch): void {
     .summary("make the coordinators' own token for Temporal")
     .description(
       "Signs a token by which coordinators and fettle setup temporal may use both namespaces, where Temporal's JWT authorizer\n" +
-        'trusts the token key. It is written to a file (mode 0600) that temporal { api_key_file } names. Overwrites nothing.',
+        'trusts the token key. It is written to a file (mode 0600) that temporal { api_key_file } names, and that\n' +
+        'they read again when it changes. Overwrites only with --renew.',
     )
     .requiredOption('--key <file>', 'agent-token.key')
     .requiredOption('--out <file>', 'where to write it')
     .addOption(new Option('--hours <hours>', 'how long it is valid; default 2160, 90 days').argParser(hoursArgument))
+    .option('--renew', 'replace the token that is there')
     .option('--namespace <name>', 'control namespace', 'fettle')
     .option('--agents-namespace <name>', "agents' namespace", 'fettle-agents')
     .example(

@@ -9,6 +9,7 @@ import {
 } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import type { TemporalConfig } from '../config/connections.ts';
+import { followApiKey } from './api-key.ts';
 import { largePayloadCodec } from './gate/large-payload.ts';
 
 /** Nothing waits for Temporal longer than this unless it says so. */
@@ -36,11 +37,11 @@ type TlsFiles = {
 };
 
 /** Reads what a connection needs from the files that the configuration names. */
-async function connectionOptions(config: TemporalConfig, given: string | null = null) {
+async function connectionOptions(config: TemporalConfig) {
   const { tls } = config;
   const read = async (file: string | null): Promise<Buffer | undefined> => (file === null ? undefined : readFile(file));
   // Said in so many words: with an API key the SDK would take TLS for granted.
-  const options: { address: string; tls: TlsFiles | false; apiKey?: string } = { address: config.address, tls: false };
+  const options: { address: string; tls: TlsFiles | false } = { address: config.address, tls: false };
   if (tls !== null) {
     const [ca, crt, key] = await Promise.all([read(tls.ca), read(tls.certificate), read(tls.key)]);
     options.tls = {
@@ -49,8 +50,6 @@ async function connectionOptions(config: TemporalConfig, given: string | null = 
       ...(tls.serverName === null ? {} : { serverNameOverride: tls.serverName }),
     };
   }
-  const apiKey = given ?? (await read(config.apiKeyFile))?.toString('utf8').trim();
-  if (apiKey !== undefined) options.apiKey = apiKey;
   return options;
 }
 
@@ -72,8 +71,11 @@ export async function openTemporal(
   identity: string,
   apiKey: string | null = null,
 ): Promise<Temporal> {
+  const options = await connectionOptions(config);
+  const key = apiKey === null ? await followApiKey(config.apiKeyFile) : { current: () => apiKey, stop: () => {} };
   const connection = Connection.lazy({
-    ...(await connectionOptions(config, apiKey)),
+    ...options,
+    ...(key === null ? {} : { apiKey: key.current }),
     connectTimeout: CALL_DEADLINE_MS,
     interceptors: [retryAllButUpdates()],
   });
@@ -100,12 +102,34 @@ export async function openTemporal(
     }),
     agents: new Client({ connection, namespace: config.agentsNamespace, identity }),
     call,
-    close: () => connection.close(),
+    close: () => {
+      key?.stop();
+      return connection.close();
+    },
   };
 }
 
-export const connectForWorkers = async (config: TemporalConfig): Promise<NativeConnection> =>
-  NativeConnection.connect(await connectionOptions(config));
+export type WorkersConnection = { readonly connection: NativeConnection; readonly close: () => Promise<void> };
+
+export async function connectForWorkers(config: TemporalConfig): Promise<WorkersConnection> {
+  let made: NativeConnection | null = null;
+  const key = await followApiKey(config.apiKeyFile, (renewed) => void made?.setApiKey(renewed));
+  try {
+    const options = await connectionOptions(config);
+    const connection = await NativeConnection.connect({ ...options, ...(key && { apiKey: key.current() }) });
+    made = connection;
+    return {
+      connection,
+      close: () => {
+        key?.stop();
+        return connection.close();
+      },
+    };
+  } catch (error) {
+    key?.stop();
+    throw error;
+  }
+}
 
 /** gRPC codes under which the outcome of a call is unknown or it never arrived. */
 const UNREACHABLE = new Set([1, 4, 8, 14]);

@@ -91,7 +91,7 @@ async function runOnce(
   options: WorkersOptions,
   onRunning: (workers: Worker[], connection: NativeConnection) => void,
 ): Promise<void> {
-  const connection = await connectForWorkers(options.temporal);
+  const { connection, close } = await connectForWorkers(options.temporal);
   try {
     const workers = await createWorkers(options, connection);
     const runs = workers.map((worker) => worker.run().finally(() => shutDown(workers)));
@@ -102,7 +102,7 @@ async function runOnce(
     const failed = ended.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   } finally {
-    await connection.close().catch((error: unknown) => options.log.debug({ error }, 'closing a Temporal connection'));
+    await close().catch((error: unknown) => options.log.debug({ error }, 'closing a Temporal connection'));
   }
 }
 

@@ -209,5 +209,6 @@ async function replaceAll(files: readonly NewFile[]): Promise<void> {
 
 const keyPem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString();
 
-/** A file of mode 0600 that was not there before. @throws DevCaError */
-export const writeSecret = (file: string, text: string): Promise<void> => writeAllNew([{ file, text, mode: 0o600 }]);
+/** A file of mode 0600; one that is there is replaced only when that is meant. @throws DevCaError */
+export const writeSecret = (file: string, text: string, replace: boolean): Promise<void> =>
+  (replace ? replaceAll : writeAllNew)([{ file, text, mode: 0o600 }]);
