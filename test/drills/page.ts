@@ -72,4 +72,7 @@ one when the host stayed out of reach; its limits then stay held until it answer
 A power cut here ends every process of the host at once. It does not lose what the kernel had not yet written: that the ledger's entries are
 flushed before anything is done is tested beside it (\`agent/ledger.test.ts\`).
 
+What is drilled is the agent with its root helper. Without it (\`--one-process\`, as in containers) an agent that is killed in the middle of an
+action cannot know how the action ended: it tells *unknown*, which a person has to look at, and still does nothing twice.
+
 `;

@@ -4,7 +4,16 @@
  * tests that want it say so.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { onPath, TOOLS } from './places.mjs';
 import { run, SetupError } from './step.mjs';
@@ -41,10 +50,17 @@ export const DEBIAN_TREE = path.join(TOOLS, `debian-${RECIPE.slice(0, 12)}`);
 /** @returns {string | null} why this machine cannot boot a Debian of its own, whatever is installed */
 export function cannotBoot() {
   if (process.getuid?.() !== 0) return 'only root can boot a host (systemd-nspawn); run as root to include it';
+  if (!mayMount()) return 'nothing may be mounted here (no CAP_SYS_ADMIN); run in a privileged container to include it';
   if (!onPath('systemd-nspawn') && !onPath('apt-get')) {
     return 'systemd-nspawn is not on the PATH and there is no apt-get to install it with';
   }
   return null;
+}
+
+/** CAP_SYS_ADMIN, bit 21 of capabilities(7). */
+function mayMount() {
+  const held = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  return ((BigInt(`0x${held}`) >> 21n) & 1n) === 1n;
 }
 
 const packagesMissing = () =>
