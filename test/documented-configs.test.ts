@@ -12,7 +12,11 @@ import { ROOT } from './check/root.ts';
 const DOCS = path.join(ROOT, 'docs');
 const EXAMPLE = /^```hcl\n(?<text>.*?)^```$/gms;
 /** What a part of a workflow file leaves out, in the order in which it is given back. */
+const IDENTITY = 'identity {\n  certificate = "svid.pem"\n  key = "svid.key"\n  bundle = "bundle.pem"\n}\n';
+const LISTENS = 'server_config {\n  listen = "127.0.0.1:7443"\n}\n';
 const LEFT_OUT: readonly (readonly [needed: RegExp, there: RegExp, text: string])[] = [
+  [/^(?:agent_tokens \{|  token_from )/m, /^identity /m, IDENTITY],
+  [/^agent_tokens \{/m, /^grant_key /m, `grant_key = "grant.key"\n${LISTENS}`],
   [/\binput\.unit\b/, /^input "unit"/m, 'input "unit" {}\n'],
   [/^\s+of\s+= "traffic-off"/m, /^step "traffic-off"/m, 'step "traffic-off" {\n  action = "ping"\n}\n'],
   [
