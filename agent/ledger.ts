@@ -1,7 +1,8 @@
 import { chmod, lstat, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { ageOf, type BootClock, hostClock } from './boot-clock.ts';
-import { createOnce, LedgerError, readWhole, replaceFile } from './durable-file.ts';
+import { createOnce, LedgerError, readWhole, readWholeNow, replaceFile } from './durable-file.ts';
 import { digestOf } from './digest.ts';
 import { withLock } from './folder-lock.ts';
 import {
@@ -200,15 +201,20 @@ async function readUnfinished(folder: string): Promise<BegunEntry[]> {
   return found;
 }
 
+/** So many files are read before other work gets its turn. */
+const AT_A_STRETCH = 200;
+
 /** Everything of a ledger that has begun, without opening it for writing. @throws LedgerError when any cannot be read: what is not counted must not pass */
 export async function readBegun(stateDir: string, clock: BootClock): Promise<BegunAction[]> {
   const folder = folderIn(stateDir);
   const names = new Set(await listed(folder));
   const { boot } = clock.instant();
   const found: BegunAction[] = [];
+  let read = 0;
   for (const name of names) {
     if (!ENTRY_NAME.test(name)) continue;
-    const value = await readWhole(folder, name);
+    if ((read += 1) % AT_A_STRETCH === 0) await setImmediate();
+    const value = readWholeNow(folder, name);
     const record = value === undefined ? null : parsed(beginRecord, value, name);
     if (record?.kind !== 'begun') continue;
     const { action, args, at, written } = record;

@@ -195,6 +195,9 @@ async function carryOut(setting: PerformerSetting, job: Job, abort: (reason: str
     const { action, prepared, secrets, room } = await judge(setting, job.claims.action, job.order.args);
     turn = await enter(setting, setting.turns, job, action);
     await prepared.admit?.();
+    // Looking at the host may have taken a while.
+    checkBeginBy(claims, job.now());
+    await checkBrake(setting.brakeFile);
     if (setting.launcher === null)
       attempts.register(attempt, { own: action.afterBoot === undefined, abort, done: recorded.promise });
     const begun = beginning(setting, job);
