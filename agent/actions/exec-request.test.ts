@@ -129,6 +129,16 @@ describe('exec of a request', () => {
     assert.equal(seen.length, 0);
   });
 
+  it('strikes out a secret among the arguments in whatever way it is spelt', async () => {
+    const run = actionRun(10_000, undefined, ['a "b"/c']);
+    const prepared = prepare(drain(), { pool: 'a "b"/c', why: 'a "b"/c' });
+    const end = await prepared.run(run);
+    assert.equal(end.status, 'done', JSON.stringify(end));
+    assert.deepEqual(JSON.parse(seen[0]?.body ?? ''), { state: 'drain', why: 'a "b"/c' });
+    for (const said of [end, await prepared.rehearse(run)]) assert.doesNotMatch(JSON.stringify(said), /%22b|"b\\|b\\"/);
+    assert.equal(end.output.facts['url'], `${address}/pools/[secret]/self?why=[secret]`);
+  });
+
   it('says how it failed, and that the other side may have acted', async () => {
     const late = await send(drain({ url: `${address}/silent`, timeoutMs: 50 }));
     assert.match(

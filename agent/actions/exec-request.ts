@@ -12,7 +12,12 @@ type Secrets = Readonly<Record<string, string>>;
 /** A request to an address of which the caller chooses no more than its definition leaves open. */
 export function requestCommand(definition: HttpCommand, inputs: Inputs, host: ActionHost): PreparedAction {
   const url = fillUrl(definition, inputs);
-  const facts = { command: definition.name, method: definition.method, url };
+  /** A secret among the arguments stands in the address as it was encoded. */
+  const factsFor = (secrets: readonly string[]) => ({
+    command: definition.name,
+    method: definition.method,
+    url: withoutSecrets(url, spellings(secrets)),
+  });
   const hidden: Secrets = Object.fromEntries(Object.keys(definition.secrets).map((variable) => [variable, '[secret]']));
   // What is wrong with an input shows now.
   const shown = fillRest(definition, inputs, hidden);
@@ -25,13 +30,15 @@ export function requestCommand(definition: HttpCommand, inputs: Inputs, host: Ac
         ...headers,
         ...(shown.body === null ? [] : ['', shown.body]),
       ];
-      return factsOnly(facts, withoutSecrets(lines.join('\n'), secrets));
+      return factsOnly(factsFor(secrets), withoutSecrets(lines.join('\n'), spellings(secrets)));
     },
     async run(run) {
+      const facts = factsFor(run.secrets);
       try {
         const secrets = await readSecrets(definition, host.secretsDir);
         const rest = fillRest(definition, inputs, secrets);
-        return await send({ definition, url, facts, secrets: Object.values(secrets), ...rest }, run);
+        const hide = spellings([...Object.values(secrets), ...run.secrets]);
+        return await send({ definition, url, facts, secrets: hide, ...rest }, run);
       } catch (error) {
         return failed('spawn', (error as Error).message, factsOnly(facts));
       }
@@ -55,7 +62,7 @@ async function send({ definition, url, facts, secrets, headers, body }: Sending,
   const output = factsOnly(facts);
   try {
     const answer = await httpRequest({ url, method, headers, body, trusted: true, signal });
-    return judged(answer, definition, facts, [...secrets, ...run.secrets]);
+    return judged(answer, definition, facts, secrets);
   } catch (error) {
     const limit = Math.min(run.timeoutMs, timeoutMs);
     if (run.signal.aborted)
@@ -107,9 +114,15 @@ function fillRest({ name, headers, body }: HttpCommand, inputs: Inputs, secrets:
   return { headers: Object.fromEntries(filled), body: text };
 }
 
+/** As a secret may come back: as it is, as a part of an address, within JSON. */
+const spellings = (secrets: readonly string[]): string[] => [
+  ...new Set(secrets.flatMap((secret) => [secret, ...[encodeURIComponent, inJson].map((spell) => spell(secret))])),
+];
+const inJson = (value: string): string => JSON.stringify(value).slice(1, -1);
+
 /** A value never ends the text or the field that it stands in. */
 function escapeFor(type: string): (value: string) => string {
-  if (/\bjson\b/i.test(type)) return (value) => JSON.stringify(value).slice(1, -1);
+  if (/\bjson\b/i.test(type)) return inJson;
   if (/x-www-form-urlencoded/i.test(type)) return encodeURIComponent;
   return (value) => value;
 }
