@@ -144,6 +144,20 @@ describe('the agent and its root helper on a host with systemd', { skip: hostsLe
     assert.equal((await host.run(['pgrep', '-f', 'hold cancelled'])).stdout, '');
   });
 
+  it('ends an action whose time is over, and one on a braked host when the brake says so', async () => {
+    const late = await bench.order('exec', { command: 'hold', name: 'late' }, { step: 'late', timeout_ms: 4000 });
+    const ended = (await opened(await sender.act(late))).result;
+    assert.equal(ended.status === 'failed' && ended.code, 'timeout', JSON.stringify(ended));
+    const { answer } = await holding('braked');
+    await host.write('/etc/fettle/stop', 'cancel: yes\n');
+    const { result } = await opened(await answer);
+    assert.equal(result.status === 'failed' && result.code, 'cancelled', JSON.stringify(result));
+    const refused = await act('systemd.restart', { unit: 'web.service' }, 'while-braked');
+    assert.equal(refused.status === 'refused' && refused.code, 'brake', JSON.stringify(refused));
+    await host.sh('rm', '/etc/fettle/stop');
+    assert.equal((await host.run(['pgrep', '-f', 'bin/hold'])).stdout, '');
+  });
+
   it('bounds the unit as the command says, and runs a command as its user', async () => {
     const { answer } = await holding('bounded');
     const [unit = ''] = await units('fettle-action-*');

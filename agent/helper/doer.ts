@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { HelperConfig } from '../../config/agent.ts';
 import type { GrantClaims } from '../../workflows/contract.ts';
@@ -17,6 +18,8 @@ const SHORT_MS = 4000;
 /** Asks the root helper for whatever changes this host, and does the rest itself. */
 export function createHelperDoer({ socket }: HelperConfig, look: LookSetting, log: Logger): Doer {
   const client = createHelperClient(socket);
+  if (!existsSync(socket))
+    log.warn({ socket }, 'the helper has no socket there; type: systemctl start fettle-agent-helper.socket');
   let entries = 0;
   const told = (answer: FinalAnswer): FinalAnswer => {
     if ('entries' in answer) entries = answer.entries;
