@@ -32,7 +32,10 @@ export async function runAgentHelper(io: Io, flags: AgentHelperFlags): Promise<E
     await runAttempt(await open(), flags.attempt, io.signal);
     return EXIT.ok;
   }
-  await serveConnection(new Socket({ fd: 0, readable: true, writable: true }), async () => {
+  const connection = new Socket({ fd: 0, readable: true, writable: true });
+  // Told to end, it hangs up: what runs goes on in its unit, and a host on its way down does not wait for it.
+  io.signal.addEventListener('abort', () => connection.destroy(), { once: true });
+  await serveConnection(connection, async () => {
     try {
       return await open();
     } catch (error) {

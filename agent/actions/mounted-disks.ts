@@ -22,8 +22,8 @@ export async function mountedDisks(): Promise<Disk[]> {
   return disks.filter((disk) => disk !== null && disk.totalBytes > 0) as Disk[];
 }
 
-/** What systemd puts over a folder that a unit is not to see, e.g. over /home with ProtectHome=. */
-const HIDDEN = '/systemd/inaccessible/';
+/** What systemd puts over a folder that a unit is not to see, e.g. over /home with ProtectHome=; in containers it has another place. */
+const HIDDEN = /\/inaccessible\/(?:dir|reg|fifo|sock|chr|blk)$/;
 
 /** Whether this process' own unit keeps it from what lies at a path: its figures would be those of something else. */
 export async function isHidden(path: string): Promise<boolean> {
@@ -34,7 +34,7 @@ export async function isHidden(path: string): Promise<boolean> {
 export const hiddenMounts = (mountinfo: string): string[] =>
   mountinfo.split('\n').flatMap((line) => {
     const [, , , root, point] = line.split(' ');
-    return root?.startsWith(HIDDEN) === true && point !== undefined ? [unescaped(point)] : [];
+    return root !== undefined && HIDDEN.test(root) && point !== undefined ? [unescaped(point)] : [];
   });
 
 type Mount = { readonly mount: string; readonly type: string };
@@ -47,7 +47,7 @@ export function localMounts(mountinfo: string): Mount[] {
     const [, , device, root, point] = before.split(' ');
     const [type] = after.split(' ');
     if (device === undefined || point === undefined || type === undefined || LEFT_OUT.test(type)) continue;
-    if (root?.startsWith(HIDDEN) === true) continue;
+    if (root !== undefined && HIDDEN.test(root)) continue;
     const mount = unescaped(point);
     const known = byDevice.get(device);
     if (known === undefined || mount.length < known.mount.length) byDevice.set(device, { mount, type });

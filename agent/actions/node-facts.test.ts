@@ -108,7 +108,7 @@ it('counts each local file system once, and none that a far server keeps waiting
 
 it('knows the folders that its own unit hides from it', () => {
   const lines =
-    '28 22 0:41 /systemd/inaccessible/dir /home ro - tmpfs tmpfs rw\n27 22 0:41 / /run rw - tmpfs tmpfs rw\n';
-  assert.deepEqual(hiddenMounts(lines), ['/home']);
+    '28 22 0:41 /systemd/inaccessible/dir /home ro - tmpfs tmpfs rw\n29 22 0:42 /host/inaccessible/dir /root ro - tmpfs tmpfs rw\n27 22 0:41 / /run rw - tmpfs tmpfs rw\n';
+  assert.deepEqual(hiddenMounts(lines), ['/home', '/root']);
   assert.deepEqual(hiddenMounts(''), []);
 });
