@@ -35,7 +35,7 @@ export type AgentDeps = {
   readonly commands: readonly CommandDefinition[];
   readonly log: Logger;
   readonly metrics: Registry;
-  /** Actions at work get this long to end by themselves when the agent stops, milliseconds; default 10 s. */
+  /** What is at work gets this long to end by itself when the agent stops, milliseconds; default 10 s, with the helper 2 s. */
   readonly graceMs?: number;
   /** Shown by `ping` and in receipts. */
   readonly version?: string;
@@ -105,7 +105,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     activities,
     credential,
     ordersAtOnce: config.maxActions + MORE_ORDERS,
-    graceMs: deps.graceMs ?? 10_000,
+    graceMs: deps.graceMs ?? (doer.outlives ? 2000 : 10_000),
     log,
     onChange: ({ connected }) => metrics.connected.set(connected ? 1 : 0),
   };

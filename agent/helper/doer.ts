@@ -14,6 +14,8 @@ import { createHelperClient, type FinalAnswer, type HelperClient, HelperError } 
 const AFTER_MS = 60_000;
 /** Questions that the activity's own time ends anyway. */
 const SHORT_MS = 4000;
+/** Nobody has to have signed what is looked for: forged orders must not fill the host with helpers. */
+const MAX_RECALLS = 4;
 
 /** Asks the root helper for whatever changes this host, and does the rest itself. */
 export function createHelperDoer({ socket }: HelperConfig, look: LookSetting, log: Logger): Doer {
@@ -25,10 +27,17 @@ export function createHelperDoer({ socket }: HelperConfig, look: LookSetting, lo
     if ('entries' in answer) entries = answer.entries;
     return answer;
   };
+  let recalls = 0;
   const recall = async (grant: string, claims: GrantClaims, signal: AbortSignal): Promise<Performed | null> => {
+    if (recalls >= MAX_RECALLS) throw new HelperError('too many orders that do not check are being looked for', true);
+    recalls += 1;
     const until = Date.now() + claims.timeout_ms + AFTER_MS;
     const options = { signal, beginBy: Date.now() + SHORT_MS, until };
-    return performedOf(told(await client.ask({ ask: 'recall', grant }, options)));
+    try {
+      return performedOf(told(await client.ask({ ask: 'recall', grant }, options)));
+    } finally {
+      recalls -= 1;
+    }
   };
   return {
     perform: (opened, signal) =>
