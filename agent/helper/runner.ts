@@ -31,8 +31,11 @@ export async function runAttempt(helper: Helper, key: string, signal: AbortSigna
   unbraked();
   if (result === null) return;
   const recorded = Promise.withResolvers<void>();
+  // On a full disk the record is tried again and again, which by itself keeps no process alive.
+  const alive = setInterval(() => {}, 2 ** 30);
   await putOnRecord(helper, begun.attempt, { result, from: begun.at, to: Date.now() }, recorded.resolve);
   await recorded.promise;
+  clearInterval(alive);
   log.info({ ...begun.attempt, action: begun.action, result: result.status }, 'action ended');
 }
 

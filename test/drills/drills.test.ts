@@ -1,4 +1,4 @@
-/** A short part of `npm run drill:agent`: the agent killed, its helper killed, the power cut, and answers forged, on two booted hosts. */
+/** A short part of `npm run drill:agent`: the agent killed, its helper killed, the power cut, the disk full, and answers forged, on two booted hosts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { randomOf } from '../proof/drill/random.ts';
@@ -7,6 +7,7 @@ import { forgeReceipts, replayOrders } from './attacks.ts';
 import { bootHosts } from './all-drills.ts';
 import { openHouse } from './house.ts';
 import { cutPower, killAgent, killHelper } from './kills.ts';
+import { fillDisk } from './weather.ts';
 
 test('on booted hosts nothing is done twice, lost or left unexplained, and nothing forged is believed', async (t) => {
   const why = hostsLeftOut();
@@ -18,6 +19,7 @@ test('on booted hosts nothing is done twice, lost or left unexplained, and nothi
     await killAgent(house, [web1], 2),
     await killHelper(house, [web1], 1),
     await cutPower(house, [web1], 1),
+    await fillDisk(house, web1),
   ];
   const attacked = async () => [await replayOrders(house, web2), await forgeReceipts(house, web2)];
   const results = (await Promise.all([struck(), attacked()])).flat();
