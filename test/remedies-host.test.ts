@@ -27,12 +27,16 @@ const hastened = (text: string, timeout: string): string =>
       .replace(/\}$/, `  for     = "1s"\n  timeout = "${timeout}"\n  every   = "500ms"\n}`),
   );
 
-/** Beside the files under their own names, one that gives up at once. */
+/** Beside the files under their own names: one that gives up at once, and one that its limits let run a second time. */
 async function workflowTexts(): Promise<Record<string, string>> {
   const read = (name: string): Promise<string> => readFile(path.join(REMEDIES, `${name}.hcl`), 'utf8');
   const own = SHIPPED.map(async (name) => [name, hastened(await read(name), '90s')] as const);
   const impatient = hastened(await read('take-out-of-service'), '2s');
-  return { ...Object.fromEntries(await Promise.all(own)), 'take-out-in-vain': impatient };
+  return {
+    ...Object.fromEntries(await Promise.all(own)),
+    'take-out-in-vain': impatient,
+    'kill-hoarder': hastened(await read('kill-runaway'), '90s'),
+  };
 }
 
 const UNIT = (argv: string, more = ''): string => `[Service]\nExecStart=${argv}\n${more}`;
@@ -135,7 +139,10 @@ describe('the remedies that ship, on a real host', { skip: leftOut ?? false }, (
     assert.equal((await host.sh('systemctl', 'is-active', 'web.service')).trim(), 'active');
   });
 
-  it('restart-if-down leaves alone what is up', async () => {
+  it('restart-if-down brings back what is down, and leaves alone what is up', async () => {
+    await host.sh('systemctl', 'stop', 'web.service');
+    await heals('restart-if-down', { unit: 'web.service' });
+    assert.equal((await host.sh('systemctl', 'is-active', 'web.service')).trim(), 'active');
     const detail = await run('restart-if-down', { unit: 'web.service' });
     assert.equal(detail.outcome, 'no_fault', told(detail));
   });
@@ -181,12 +188,28 @@ describe('the remedies that ship, on a real host', { skip: leftOut ?? false }, (
     assert.ok(Number(outputOf(detail, 'verify').facts['path_free_percent']) >= 30, told(detail));
   });
 
-  it('kill-runaway ends the one process that eats a processor', async () => {
-    await host.sh('systemd-run', '--unit=report', 'sh', '-c', 'exec /usr/local/bin/report > /dev/null');
-    await host.waitFor(['pgrep', '-x', 'report']);
-    await heals('kill-runaway', { exe: '/usr/local/bin/report', min_age_s: 1, min_cpu_percent: 10 });
-    assert.equal((await host.run(['pgrep', '-x', 'report'])).code, 1);
-  });
+  for (const { what, workflow, script, least } of [
+    {
+      what: 'a processor',
+      workflow: 'kill-runaway',
+      script: 'while :; do :; done',
+      least: { min_cpu_percent: 10, min_rss_mb: 0 },
+    },
+    {
+      what: 'memory',
+      workflow: 'kill-hoarder',
+      script: 'hoard=$(head -c 80M /dev/zero | tr "\\0" x); sleep infinity & wait',
+      least: { min_cpu_percent: 0, min_rss_mb: 70 },
+    },
+  ]) {
+    it(`kill-runaway ends the one process that eats ${what}`, async () => {
+      await host.sh('systemd-run', `--unit=${workflow}`, '/usr/local/bin/report', '-c', script);
+      await host.waitFor(() => isRunaway(host, least.min_rss_mb));
+      const detail = await heals(workflow, { exe: '/usr/local/bin/report', min_age_s: 1, ...least });
+      assert.equal(outputOf(detail, 'who').facts['matched'], 1, told(detail));
+      assert.equal((await host.run(['pgrep', '-x', 'report'])).code, 1);
+    });
+  }
 
   it('take-out-of-service puts the node back when its connections do not end', async () => {
     await host.sh('touch', '/run/connections');
@@ -237,12 +260,19 @@ async function furnish(host: BootedHost): Promise<void> {
   await host.write('/usr/local/bin/worker', WORKER, 0o755);
   await host.write('/usr/local/sbin/service-state', SERVICE_STATE, 0o755);
   await host.write('/var/lib/service-state', 'in\n');
-  // Its own file, so that it has an executable of its own.
-  await host.sh('cp', '/usr/bin/yes', '/usr/local/bin/report');
+  // A file of its own, so that it is an executable of its own.
+  await host.sh('cp', '/bin/bash', '/usr/local/bin/report');
   await host.write('/etc/systemd/system/web.service', UNIT('/bin/sleep infinity'));
   await host.write('/etc/systemd/system/worker-1.service', UNIT('/usr/local/bin/worker', 'TimeoutStopSec=2s\n'));
   await host.sh('systemctl', 'daemon-reload');
   await host.sh('systemctl', 'start', 'web.service', 'worker-1.service');
+}
+
+/** The runaway is old enough, and holds so many MiB. */
+async function isRunaway(host: BootedHost, leastMib: number): Promise<boolean> {
+  const { stdout } = await host.run(['ps', '-C', 'report', '-o', 'rss=,etimes=']);
+  const [rssKib = 0, age = 0] = stdout.trim().split(/\s+/).map(Number);
+  return rssKib >= leastMib * 1024 && age >= 2;
 }
 
 /** Of the last attempt of a step that was done. */

@@ -31,7 +31,7 @@ constraint {
 
 input "path" {
   type        = "string"
-  description = "a folder on the file system that is full, e.g. its mount point"
+  description = "a folder on the file system that is full, e.g. its mount point; one that the agent may look at, so none in /home or /root"
   pattern     = "/[A-Za-z0-9_./@:+-]*"
 }
 input "files" {

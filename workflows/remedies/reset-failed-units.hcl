@@ -41,3 +41,10 @@ verify {
   for     = "30s"
   timeout = "2m"
 }
+
+on_failure {                          # what failed again, and why
+  step "since" {
+    action = "logs.tail"
+    args   = { priority = "err", since_s = 300, lines = 50 }
+  }
+}

@@ -22,3 +22,10 @@ input "unit" {
   description = "full name of the unit, e.g. web.service"
   pattern     = "[A-Za-z0-9@:_.-]+\\.service"
 }
+
+on_failure {
+  step "last-words" {
+    action = "logs.tail"
+    args   = { unit = "${input.unit}", lines = 50 }
+  }
+}
