@@ -2,6 +2,10 @@
 export type BenchOptions = {
   /** Few samples: tells whether it works, not how fast it is. */
   readonly quick: boolean;
+  /** How long what is idle is watched; null: as the bench sees fit. */
+  readonly minutes: number | null;
+  /** How many agents at once; null: as the bench sees fit. */
+  readonly agents: number | null;
   /** Progress, for people. */
   readonly say: (line: string) => void;
 };
@@ -16,6 +20,8 @@ export type BenchResult = {
   /** Key of its numbers in the JSON document. */
   readonly name: string;
   readonly json: Readonly<Record<string, unknown>>;
+  /** Further keys of the document, each with its numbers. */
+  readonly others?: Readonly<Record<string, unknown>>;
   readonly tables: readonly Table[];
   readonly notes: readonly string[];
 };

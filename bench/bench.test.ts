@@ -42,8 +42,8 @@ test('a storm of a thousand alerts is decided whole, and no more are admitted th
 test('the bench says what it can measure, and refuses what it cannot', async () => {
   const help = await bench('--help');
   assert.equal(help.code, 0);
-  for (const name of ['path', 'agent-idle', 'reducer', 'gate', 'storm']) assert.ok(help.stdout.includes(name), name);
+  for (const name of ['path', 'agent', 'reducer', 'gate', 'storm']) assert.ok(help.stdout.includes(name), name);
   const wrong = await bench('speed');
   assert.equal(wrong.code, 2);
-  assert.match(wrong.stderr, /name one bench: path, agent-idle, reducer, gate, storm/);
+  assert.match(wrong.stderr, /name one bench: path, agent, reducer, gate, storm/);
 });

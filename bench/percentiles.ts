@@ -12,3 +12,5 @@ export function percentiles(samples: readonly number[]): Percentiles {
 export const median = (samples: readonly number[]): number => percentiles(samples).p50;
 
 export const hundredths = (value: number): number => Math.round(value * 100) / 100;
+
+export const thousandths = (value: number): number => Math.round(value * 1000) / 1000;
