@@ -51,7 +51,8 @@ export function createHelperClient(path: string): HelperClient {
         } catch (error) {
           const { message } = error as Error;
           const what = `the helper at ${path} ${sent ? 'gave no answer' : 'could not be reached'} (${message})`;
-          const over = Date.now() + AGAIN_MS >= (sent ? until : beginBy);
+          // Not a moment earlier: what was refused must not begin when the same order comes once more.
+          const over = Date.now() > (sent ? until : beginBy);
           if (over || closing.signal.aborted) throw new HelperError(what, !sent, error);
         }
         await sleep(AGAIN_MS, undefined, { signal: closing.signal }).catch(() => undefined);

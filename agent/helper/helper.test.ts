@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
 import { type AgentBench, makeAgentBench, script, WEB_1 } from '../../test/support/agent-bench.ts';
 import { type HelperSocket, listenForHelper } from '../../test/support/helper-socket.ts';
 import { eventually } from '../../test/support/processes.ts';
 import type { ActionOrder } from '../../workflows/contract.ts';
+import { createActionSlots } from '../action-slots.ts';
+import type { LookSetting } from '../perform.ts';
+import { createHelperDoer } from './doer.ts';
 import { createHelperClient, type FinalAnswer, HelperError } from './client.ts';
 
 /** The program itself, one process for each connection, on a host without systemd; test/agent-host.test.ts has one with. */
@@ -32,7 +36,7 @@ before(async () => {
     `#!/bin/sh\necho $$ >> ${count}\nwhile [ ! -e ${gate} ]; do sleep 0.05; done\necho held\n`,
   );
   const actions = join(dir, 'actions.d');
-  await import('node:fs/promises').then(({ mkdir }) => mkdir(actions));
+  await mkdir(actions);
   await writeFile(
     join(actions, 'commands.hcl'),
     `command "count" {\n  argv = ["${once}"]\n}\ncommand "hold" {\n  argv = ["${hold}"]\n}\n`,
@@ -110,6 +114,16 @@ describe('the helper', () => {
     assert.equal(lines(), before);
   });
 
+  it('rehearses an order, and leaves no trace of it', async () => {
+    await using _ = await listen();
+    const before = lines();
+    const step = fresh();
+    const result = resultOf(await ask(await bench.order('exec', { command: 'count' }, { ...step, dry_run: true })));
+    assert.match((result.status === 'done' && result.output.tail) || '', /would run/);
+    assert.equal((await settled(step.step)).state, 'never_begun');
+    assert.equal(lines(), before);
+  });
+
   it('killed while an action is at work: the action goes on, and its end is told by the next one', async () => {
     await using socket = await listen();
     const before = lines();
@@ -127,6 +141,25 @@ describe('the helper', () => {
     const end = await settled(step.step);
     assert.deepEqual(end.state === 'ended' && end.result, result);
     assert.equal(lines(), before + 1);
+  });
+});
+
+describe('an agent without its helper', () => {
+  it('refuses what it could never hand over, once it is too late to begin', async () => {
+    const look = { slots: createActionSlots(1) } as unknown as LookSetting;
+    const config = { socket: join(bench.dir, 'nobody.sock'), stateDir: bench.dir, spiffeId: null };
+    const doer = createHelperDoer(config, look, pino({ level: 'silent' }));
+    const claims = bench.claims({ action: 'exec', begin_by: Date.now() + 500, ...fresh() });
+    const order = await bench.order('exec', { command: 'count' });
+    const opened = { claims, order, now: Date.now, check: () => undefined };
+    const { result } = await doer.perform(opened, new AbortController().signal);
+    assert.equal(result.status === 'refused' && result.code, 'helper_unavailable');
+    await assert.rejects(
+      doer.perform(opened, new AbortController().signal),
+      HelperError,
+      'it may have been handed over before',
+    );
+    await doer.stop();
   });
 });
 
