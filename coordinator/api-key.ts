@@ -12,6 +12,7 @@ export type ApiKey = {
 export async function followApiKey(
   file: string | null,
   onChange: (key: string) => void = () => undefined,
+  lookMs = LOOK_MS,
 ): Promise<ApiKey | null> {
   if (file === null) return null;
   const read = async (): Promise<string> => (await readFile(file, 'utf8')).trim();
@@ -22,6 +23,6 @@ export async function followApiKey(
     key = next;
     onChange(key);
   };
-  const timer = setInterval(() => void look(), LOOK_MS).unref();
+  const timer = setInterval(() => void look(), lookMs).unref();
   return { current: () => key, stop: () => clearInterval(timer) };
 }
