@@ -65,11 +65,12 @@ export async function drop(folder: string, name: string): Promise<number> {
   return gone ? 1 : 0;
 }
 
-/** What a crash left behind: side files without their entry, and temporary files too old to be somebody's at work. */
+/** What a crash left behind: side files without their entry; temporary files, and locks of those who break locks, too old to be somebody's at work. */
 export async function dropLeftovers(folder: string): Promise<void> {
   const names = new Set(await readdir(folder));
   for (const name of names) {
-    if (isTemporary(name) && (await fileAge(join(folder, name))) > HOUR) await remove(join(folder, name));
+    if ((isTemporary(name) || name.startsWith('lock.')) && (await fileAge(join(folder, name))) > HOUR)
+      await remove(join(folder, name));
     const owner = name.replace(/\.(?:process|run|result)$/, '');
     if (owner !== name && ENTRY_NAME.test(owner) && !names.has(owner)) await remove(join(folder, name));
   }
