@@ -6,9 +6,6 @@ import { cutShort, failed, type OutputFacts } from './ending.ts';
 import { type Folder, openFolder, sameFolder } from './folder-handle.ts';
 import { fileKey, openAmong } from './open-files.ts';
 
-/** Files that one run deletes at most; `more` in its facts says that another run would find more. */
-const MAX_FILES = 50_000;
-
 /** Files of one folder, as a `clean` block of the host names them. */
 export const cleaningOfFolder = (rule: Litter): Cleaning => ({
   place: rule.directory,
@@ -47,9 +44,8 @@ type Plan = { readonly scan: Scan; readonly files: readonly OldFile[]; readonly 
 /** What would be deleted here and now: exactly what a run takes up, file by file. @throws as `scan` */
 export async function planCleaning(rule: Litter, signal: AbortSignal): Promise<Plan> {
   const found = await scan(rule, signal);
-  const taken = found.files.slice(0, MAX_FILES);
-  const open = await openAmong(taken, signal);
-  return { scan: found, files: taken.filter((file) => !open.has(fileKey(file))), open: open.size };
+  const open = await openAmong(found.files, signal);
+  return { scan: found, files: found.files.filter((file) => !open.has(fileKey(file))), open: open.size };
 }
 
 type Cleaned = {
@@ -163,6 +159,6 @@ function planFacts(rule: Litter, { scan: found, files, open }: Plan): OutputFact
     skipped_open: open,
     skipped_folders: found.foldersPassedOver,
     skipped_others: found.othersPassedOver,
-    more: found.more || files.length + open < found.files.length,
+    more: found.more,
   };
 }

@@ -33,7 +33,8 @@ export type Scan = {
   readonly more: boolean;
 };
 
-export const SCAN_BOUNDS = { depth: 64, entries: 1_000_000, files: 100_000 };
+/** What one look, and so one run, takes up; some 3 KB of memory for each file. */
+export const SCAN_BOUNDS = { depth: 64, entries: 1_000_000, files: 50_000 };
 type Bounds = typeof SCAN_BOUNDS;
 
 /** Looks for what a rule lets go. Nothing is changed. @throws Error when the directory cannot be entered or `signal` aborts */
