@@ -386,6 +386,8 @@ describe('the ledger', () => {
     pass(60_000);
     await on.ledger.prune();
     assert.deepEqual([await names(), on.ledger.size()], [[], 0]);
+    const settled = await on.attempts.settle(attemptOf(given), Date.now());
+    assert.equal(settled.state === 'ended' && settled.result.status, 'unknown', 'never begun would be a lie');
     const yesterday = () => Date.now() - 86_400_000;
     for (const next of [on, await host({ limits })]) assert.equal(await resultOf(next, given, yesterday), 'grant_used');
     assert.equal(
