@@ -128,6 +128,17 @@ describe('fettle test', () => {
     assert.equal(late.outcome, 'healed');
   });
 
+  it('looks again where a look could not be taken, and no more where it never will be', async () => {
+    const away = await drain('--fake', 'verify=no_permit:no_agent,unsettled,refused:busy,done');
+    assert.equal(away.outcome, 'healed');
+    const forbidden = await drain('--fake', 'verify=refused');
+    assert.equal(forbidden.outcome, 'ineffective');
+    assert.equal(forbidden.told.filter((event) => event.startsWith('look')).length, 1);
+    const inVain = await drain('--fake', 'verify=no_permit:paused');
+    assert.equal(inVain.outcome, 'ineffective');
+    assert.ok(inVain.told.includes('undo back#1 done'), 'what cannot be proven is taken back');
+  });
+
   it('cancels in the middle of a step', async () => {
     const { outcome, told } = await drain('--fake', 'restart=cancelled');
     assert.equal(outcome, 'cancelled');
