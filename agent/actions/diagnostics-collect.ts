@@ -30,7 +30,7 @@ export const diagnosticsCollect: Action = {
     about: [
       "A `tar.gz` in the agent's `diagnostics_dir`, readable by root alone: busiest processes, memory and pressure, disks, sockets, dmesg, failed units, jobs, warnings of the journal; with `unit` its status, properties, journal and main process; with `stack` where every thread of that process stands, in the kernel and (eu-stack or gdb, if the host has one) in its program, which stops it for a moment. Nothing but digest, size and path leaves the host.",
       'It counts as changing: it writes, prunes, and needs root for most of what it reads. It is made for wedged hosts: every part has ten seconds of its own and is done without, stacks come first, and when systemd does not answer the process is found by its control group.',
-      'Command lines and environments are not in it, and every value in `secrets_dir` is struck out. The 20 newest bundles are kept, 256 MiB in all; on a full disk the older ones go.',
+      'Environments are not in it, command lines only where `systemctl status` shows them of the unit, and every value in `secrets_dir` is struck out. The 20 newest bundles are kept, 256 MiB in all; on a full disk the older ones go.',
     ],
     facts: {
       unit: 'as asked',
