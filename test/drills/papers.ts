@@ -55,8 +55,11 @@ export async function breakConfig(house: House, guest: Guest): Promise<DrillResu
   await host.run(['systemctl', 'kill', '-s', 'HUP', '--kill-whom=main', AGENT_UNIT]);
   await pause(1_000);
   if ((await agent.pid()) !== pid) findings.push('a reload with a broken file ended the agent');
-  const one = await house.ask(node, 'config-broken', 0.5);
-  trials.push(await house.trial({ execution: one, mark: 'config-broken', point: 'broken, reloaded', guests: [guest] }));
+  const { client } = house;
+  const execution = await house.ask(node, 'config-broken', 0.5);
+  const closed = async () => (await client.getExecution(execution)).state === 'closed';
+  await eventually(closed, { what: 'the execution to end', timeoutMs: 120_000, everyMs: 500 });
+  const held = (await client.status()).gate.orphaned ?? 0;
   await host.run(['systemctl', 'restart', AGENT_UNIT]);
   const says = async () => /agent\.hcl:\d+:\d+/.test(await host.journal(AGENT_UNIT));
   const said = await eventually(says, {
@@ -71,6 +74,13 @@ export async function breakConfig(house: House, guest: Guest): Promise<DrillResu
   await mended();
   await host.run(['systemctl', 'reset-failed', AGENT_UNIT]);
   await agent.start();
+  const freed = async () => (await client.status()).gate.orphaned === 0;
+  const provenLater = await eventually(freed, { what: 'proof', timeoutMs: 60_000, everyMs: 250 }).then(
+    () => held > 0,
+    () => false,
+  );
+  const point = 'broken, reloaded';
+  trials.push(await house.trial({ execution, mark: 'config-broken', point, guests: [guest], provenLater }));
   const next = await house.ask(node, 'config-mended', 0.5);
   trials.push(
     await house.trial({ execution: next, mark: 'config-mended', point: 'mended, restarted', guests: [guest] }),
@@ -79,7 +89,7 @@ export async function breakConfig(house: House, guest: Guest): Promise<DrillResu
     drill: 'configuration broken',
     did: 'agent.hcl cut off in a block: SIGHUP, an order, a restart; then mended and started',
     trials,
-    happened: `${trials.map((trial) => `${trial.point}: ${trial.outcome} (${trial.status})`).join('; ')}; broken and restarted: not started, and the journal names the line`,
+    happened: `${trials.map((trial) => `${trial.point}: ${trial.outcome} (${trial.status})`).join('; ')}; ${held > 0 ? 'its limits were held until the file was mended; ' : ''}broken and restarted: not started, and the journal names the line`,
     findings,
   });
 }
