@@ -69,8 +69,8 @@ Each action writes a line to a file when it begins and one when it ends, so that
 \`failed (unknown)\` is a right answer when the fault ended the action itself, as a power cut does: a person decides. \`failed (unsettled)\` is
 one when the host stayed out of reach; its limits then stay held until it answers.
 
-A power cut here ends every process of the host at once. It does not lose what the kernel had not yet written: that the ledger's entries are
-flushed before anything is done is tested beside it (\`agent/ledger.test.ts\`).
+A power cut here ends every process of the host at once. It does not lose what the kernel had not yet written: that entries of the ledger
+are flushed before anything is done (\`agent/durable-file.ts\`) is not shown by it.
 
 What is drilled is the agent with its root helper. Without it (\`--one-process\`, as in containers) an agent that is killed in the middle of an
 action cannot know how the action ended: it tells *unknown*, which a person has to look at, and still does nothing twice.
