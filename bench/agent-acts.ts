@@ -48,7 +48,7 @@ export async function measureActs(site: Site, packaged: PackagedAgents, samples:
     times.look.push(await timed(look));
     times.change.push(await timed(change));
   }
-  const looksPerS = await rate(look, LOOKS_AT_ONCE, samples * 5);
+  const looksPerS = await rate(look, LOOKS_AT_ONCE, samples * 3);
   const changesPerS = await rate(change, CHANGES_AT_ONCE, samples);
   await bare.close();
   await agent.stop();

@@ -32,7 +32,7 @@ export type Role<Config> = {
   readonly start: (config: Config, parts: RoleParts) => Promise<void>;
 };
 
-/** The default of 10 ms wakes an idle process a hundred times a second: an idle agent took 1.4 % of a core, and takes 0.5 % now (docs/measurements.md). */
+/** The default of 10 ms wakes an idle process a hundred times a second: an idle agent then takes 1.4 % of a core (docs/measurements.md). */
 const LOOP_MONITOR_MS = 1_000;
 
 /** All parts together may take so long to stop; a service manager's own limit (systemd: 90 s) lies above it. */
