@@ -1,5 +1,5 @@
 /**
- * Temporal's messages, of which an agent knows some seventy of 2,500: their descriptions as objects cost it 10 MB and a tenth of a
+ * Temporal's messages, of which an agent knows some seventy of 1,061: their descriptions as objects cost it 10 MB and a tenth of a
  * second.
  */
 import { createRequire } from 'node:module';

@@ -54,7 +54,7 @@ function grpcConstants(): string {
 }
 
 /**
- * The SDK looks ten times a second whether a line of its log is old enough to be told. That was half of what an idle agent did; its
+ * The SDK looks ten times a second whether a line of its log is old enough to be told. That was two thirds of what an idle agent did; its
  * own lines do not pass there.
  */
 function rarelyFlushed(source: string): string {
