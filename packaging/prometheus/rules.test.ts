@@ -3,6 +3,7 @@ import { readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { Registry } from 'prom-client';
+import { createAgentMetrics, serveStandingMetrics } from '../../agent/agent-metrics.ts';
 import { coordinatorMetrics, gateGauges } from '../../coordinator/metrics.ts';
 import { runProcess } from '../../test/support/processes.ts';
 
@@ -30,14 +31,16 @@ describe('alert rules about Fettle itself', () => {
     assert.equal(code, 0, text);
   });
 
-  it('name metrics that a coordinator has', async () => {
+  it('name metrics that a coordinator or an agent has', async () => {
     const registry = new Registry();
     coordinatorMetrics(registry);
     gateGauges(registry, () => Promise.resolve());
+    createAgentMetrics(registry);
+    serveStandingMetrics(registry, { braked: () => Promise.resolve(false), rulesRefused: () => false });
     const known = registry.getMetricsAsArray().map((metric) => metric.name);
     const text = await readFile(RULES, 'utf8');
     const named = new Set(
-      [...text.matchAll(/fettle_(?:gate|coordinator)_\w+/g)].map(([name]) => name.replace(/_bucket$/, '')),
+      [...text.matchAll(/fettle_(?:gate|coordinator|agent)_\w+/g)].map(([name]) => name.replace(/_bucket$/, '')),
     );
     assert.ok(named.size > 10);
     for (const name of named) assert.ok(known.includes(name), `${name} is no metric`);
