@@ -2,7 +2,6 @@
 import { writeFile } from 'node:fs/promises';
 import { arch, cpus, release, totalmem } from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { printableJson } from '../../cmd/printable.ts';
 import { errorMessage } from '../../identity/error-message.ts';
 import { randomOf } from '../proof/drill/random.ts';
@@ -11,6 +10,7 @@ import { bootHosts, DRILLS, WHOLE } from './all-drills.ts';
 import { openHouse } from './house.ts';
 import { pageOf, type DrillReport } from './page.ts';
 import type { DrillResult } from './trial.ts';
+import { readSeed, runTool, UsageError } from '../support/tool.ts';
 
 const HELP = `Boots hosts with a real agent, breaks everything about them while they act, and compares what the
 coordinator told with what happened.
@@ -40,24 +40,11 @@ const options = {
   help: { type: 'boolean', default: false },
 } as const;
 
-process.exitCode = await main();
-
-async function main(): Promise<number> {
-  let values;
-  try {
-    ({ values } = parseArgs({ options }));
-  } catch (error) {
-    return usage(errorMessage(error));
-  }
-  if (values.help) {
-    process.stdout.write(HELP);
-    return 0;
-  }
-  const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
-  if (!Number.isSafeInteger(seed)) return usage(`--seed ${values.seed}: no whole number`);
+process.exitCode = await runTool(HELP, options, async (values) => {
+  const seed = readSeed(values.seed);
   const names = values.only.split(',');
   const unknown = names.find((name) => !Object.hasOwn(DRILLS, name));
-  if (unknown !== undefined) return usage(`--only: there is no ${unknown}`);
+  if (unknown !== undefined) throw new UsageError(`--only: there is no ${unknown}`);
   const why = hostsLeftOut();
   if (why !== null) {
     process.stderr.write(`${why}\n`);
@@ -71,7 +58,7 @@ async function main(): Promise<number> {
   if (values['write-docs']) await writeFile(page, pageOf(report));
   if (values.json) process.stdout.write(`${printableJson(report, 0)}\n`);
   return drills.every(({ findings }) => findings.length === 0) ? 0 : 1;
-}
+});
 
 async function run(names: readonly string[], seed: number, helper: boolean): Promise<DrillResult[]> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -104,9 +91,4 @@ function machine(): string {
   const processor = (cpus()[0]?.model ?? arch()).replaceAll(/\s+/g, ' ').trim();
   const memory = Math.round(totalmem() / 2 ** 30);
   return `${cpus().length} cores of ${processor}, ${memory} GiB, Linux ${release()}, Node ${process.versions.node}`;
-}
-
-function usage(problem: string): number {
-  process.stderr.write(`${problem}\n\n${HELP}`);
-  return 2;
 }

@@ -1,12 +1,12 @@
 /** `npm run check:limits -- --address HOST:PORT`: whether the limits held, from Temporal's record alone. */
 import { readFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { printableJson } from '../../cmd/printable.ts';
 import { errorMessage } from '../../identity/error-message.ts';
 import { checkRecord } from './checks/all-checks.ts';
 import { readRecord } from './read-record.ts';
 import type { ProofRecord } from './record.ts';
 import { countsOf, reportText } from './report.ts';
+import { runTool, UsageError } from '../support/tool.ts';
 
 const HELP = `Says whether the limits held, from Temporal's record alone: the gate's journal, executions, receipts.
 
@@ -35,31 +35,14 @@ const options = {
   help: { type: 'boolean', default: false },
 } as const;
 
-process.exitCode = await main();
-
-async function main(): Promise<number> {
-  let values;
-  try {
-    ({ values } = parseArgs({ options }));
-  } catch (error) {
-    return usage(errorMessage(error));
-  }
-  if (values.help) {
-    process.stdout.write(HELP);
-    return 0;
-  }
+process.exitCode = await runTool(HELP, options, async (values) => {
   const { address, domain } = values;
   const since = values.since === undefined ? 0 : Date.parse(values.since);
   if (values.record !== undefined) return say(await kept(values.record), since, values.json);
-  if (address === undefined) return usage("--address is missing: write where Temporal's frontend listens");
-  if (Number.isNaN(since)) return usage(`--since ${values.since}: no time; write it as 2026-11-21T15:00:00Z`);
+  if (address === undefined) throw new UsageError("--address is missing: write where Temporal's frontend listens");
+  if (Number.isNaN(since)) throw new UsageError(`--since ${values.since}: no time; write it as 2026-11-21T15:00:00Z`);
   return await check({ address, domain, since, effects: values.effects ?? null, json: values.json });
-}
-
-function usage(problem: string): number {
-  process.stderr.write(`${problem}\n\n${HELP}`);
-  return 2;
-}
+});
 
 async function check(wanted: Parameters<typeof readRecord>[0] & { json: boolean }): Promise<number> {
   let record;

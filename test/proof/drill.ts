@@ -1,11 +1,10 @@
 /** `npm run drill`: a fleet under load while everything goes wrong that can, by a plan drawn from a seed; then the checker. */
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { printableJson } from '../../cmd/printable.ts';
-import { errorMessage } from '../../identity/error-message.ts';
 import { FAULTS } from './drill/fault-plan.ts';
 import { runDrill } from './drill/run-drill.ts';
 import { reportText } from './report.ts';
+import { readSeed, runTool, UsageError } from '../support/tool.ts';
 
 const HELP = `Kills, stops and cuts everything of a small fleet under load, by a plan drawn from a seed, and then checks that no
 limit was exceeded, no action doubled and no request lost.
@@ -36,26 +35,13 @@ const options = {
   help: { type: 'boolean', default: false },
 } as const;
 
-process.exitCode = await main();
-
-async function main(): Promise<number> {
-  let values;
-  try {
-    ({ values } = parseArgs({ options }));
-  } catch (error) {
-    return usage(errorMessage(error));
-  }
-  if (values.help) {
-    process.stdout.write(HELP);
-    return 0;
-  }
-  const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
+process.exitCode = await runTool(HELP, options, async (values) => {
+  const seed = readSeed(values.seed);
   const minutes = Number(values.minutes);
-  if (!Number.isSafeInteger(seed)) return usage(`--seed ${values.seed}: no whole number`);
-  if (!(minutes > 0)) return usage(`--minutes ${values.minutes}: no number of minutes`);
+  if (!(minutes > 0)) throw new UsageError(`--minutes ${values.minutes}: no number of minutes`);
   const named = values.faults.split(',');
   const unknown = named.find((kind) => !FAULTS.some((known) => known === kind));
-  if (unknown !== undefined) return usage(`--faults: there is no ${unknown}`);
+  if (unknown !== undefined) throw new UsageError(`--faults: there is no ${unknown}`);
   const kinds = FAULTS.filter((kind) => named.includes(kind));
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const { result, record } = await runDrill({ seed, minutes, kinds, log: values.log ?? null, say });
@@ -69,9 +55,4 @@ async function main(): Promise<number> {
   );
   if (values.json) process.stdout.write(`${printableJson(result, 0)}\n`);
   return findings.length === 0 ? 0 : 1;
-}
-
-function usage(problem: string): number {
-  process.stderr.write(`${problem}\n\n${HELP}`);
-  return 2;
-}
+});
