@@ -54,7 +54,9 @@ export const nodeActions = (on: () => GuestActions): void =>
       const many = await on().act('process.kill', { unit: 'workers.service' });
       assert.match(many.status === 'refused' ? many.message : '', /3 processes match and max is 1/);
       const end = await on().done('process.kill', { unit: 'workers.service', max: 3 });
-      assert.deepEqual([end.facts['ended'], end.facts['after_running']], [3, 0]);
+      // Once the main process has gone, systemd ends the others of the unit: they need no signal.
+      assert.ok(Number(end.facts['ended']) >= 1, JSON.stringify(end.facts));
+      assert.equal(end.facts['after_running'], 0);
       const after = await on().done('process.list', { unit: 'workers.service' });
       assert.equal(after.facts['matched'], 0);
     });

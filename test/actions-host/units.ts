@@ -85,6 +85,7 @@ export const unitActions = (on: () => GuestActions): void =>
       const again = await act('systemd.restart', { unit: 'flaps.service', stable_s: 5 });
       assert.ok(again.status === 'failed', JSON.stringify(again));
       assert.match(again.message, /died|given up|started it again/);
+      await on().host.waitFor(['systemctl', 'is-failed', 'flaps.service']);
       const { tail } = await on().done('systemd.restart', { unit: 'flaps.service' }, { rehearse: true });
       assert.match(tail ?? '', /"reset-failed".*\nwould run .*"restart"/);
     });

@@ -6,7 +6,7 @@ import { eventsOf, firstOf, mapSome, timeOf, type HistoryEvent } from './history
 import type { ExecutionFact, StepFact } from './record.ts';
 
 /** Workflows of the control namespace that are no executions. */
-const OTHERS: ReadonlySet<string> = new Set(['gate', 'pending']);
+const OTHERS: ReadonlySet<string> = new Set(['gate', 'pending', 'node-record']);
 const AT_ONCE = 4;
 
 /** Everything in the control namespace that is neither gate nor waits, so that what was started by hand is found too. */
