@@ -21,6 +21,8 @@ export type AskOptions = {
   readonly beginBy: number;
   /** No answer is waited for beyond this instant. */
   readonly until: number;
+  /** Called before anything of the question leaves this process. */
+  readonly onSend?: () => void;
 };
 
 export type FinalAnswer = Exclude<Answer, { alive: true }>;
@@ -43,11 +45,14 @@ export function createHelperClient(path: string): HelperClient {
   const open = new Set<Socket>();
   const closing = new AbortController();
   return {
-    async ask(question, { signal, beginBy, until }) {
+    async ask(question, { signal, beginBy, until, onSend }) {
       let sent = false;
       for (;;) {
         try {
-          return await askOnce(path, question, signal, open, () => (sent = true));
+          return await askOnce(path, question, signal, open, () => {
+            sent = true;
+            onSend?.();
+          });
         } catch (error) {
           const { message } = error as Error;
           const what = `the helper at ${path} ${sent ? 'gave no answer' : 'could not be reached'} (${message})`;

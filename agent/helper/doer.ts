@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { HelperConfig } from '../../config/agent.ts';
 import type { GrantClaims } from '../../workflows/contract.ts';
@@ -8,6 +9,7 @@ import { LedgerError } from '../durable-file.ts';
 import type { OpenedOrder, Performed } from '../order-job.ts';
 import { type LookSetting, performLook } from '../perform.ts';
 import { RefusalError } from '../refusal.ts';
+import { createHandedOver, type HandedOver } from './handed-over.ts';
 import { createHelperClient, type FinalAnswer, type HelperClient, HelperError } from './client.ts';
 
 /** What runs may be ended by force and put on record after its time: so long is its answer waited for. */
@@ -18,8 +20,14 @@ const SHORT_MS = 4000;
 const MAX_RECALLS = 4;
 
 /** Asks the root helper for whatever changes this host, and does the rest itself. */
-export function createHelperDoer({ socket }: HelperConfig, look: LookSetting, log: Logger): Doer {
+export function createHelperDoer(
+  { socket }: HelperConfig,
+  look: LookSetting,
+  log: Logger,
+  startedAt: number = Date.now(),
+): Doer {
   const client = createHelperClient(socket);
+  const handed = createHandedOver(startedAt);
   if (!existsSync(socket))
     log.warn({ socket }, 'the helper has no socket there; type: systemctl start fettle-agent-helper.socket');
   let entries = 0;
@@ -42,7 +50,7 @@ export function createHelperDoer({ socket }: HelperConfig, look: LookSetting, lo
   return {
     perform: (opened, signal) =>
       changes(opened.claims.action)
-        ? performByHelper(client, look, log, opened, signal, told)
+        ? performByHelper({ client, handed, look, log, told }, opened, signal)
         : performLook(look, opened, signal),
     recall: async (claims, grant, signal) =>
       changes(claims.action) && !claims.dry_run ? recall(grant, claims, signal) : null,
@@ -58,13 +66,18 @@ export function createHelperDoer({ socket }: HelperConfig, look: LookSetting, lo
   };
 }
 
+type Asking = {
+  readonly client: HelperClient;
+  readonly handed: HandedOver;
+  readonly look: LookSetting;
+  readonly log: Logger;
+  readonly told: (answer: FinalAnswer) => FinalAnswer;
+};
+
 async function performByHelper(
-  client: HelperClient,
-  look: LookSetting,
-  log: Logger,
+  { client, handed, look, log, told }: Asking,
   opened: OpenedOrder,
   signal: AbortSignal,
-  told: (answer: FinalAnswer) => FinalAnswer,
 ): Promise<Performed> {
   const { claims, order, now } = opened;
   const left = claims.begin_by - now();
@@ -78,15 +91,18 @@ async function performByHelper(
   }
   const beginBy = Date.now() + Math.max(0, left);
   try {
-    const options = { signal, beginBy, until: beginBy + claims.timeout_ms + AFTER_MS };
+    const onSend = (): void => handed.note(claims);
+    const options = { signal, beginBy, until: beginBy + claims.timeout_ms + AFTER_MS, onSend };
     const performed = performedOf(
       told(await client.ask({ ask: 'perform', order, now: Math.floor(now()), busy }, options)),
     );
     if (performed !== null) return performed;
     throw new HelperError('the helper gave no answer to an order', false);
   } catch (error) {
-    // It is too late to begin and nothing was sent: so it never will be done, whatever comes of the helper.
     if (!(error instanceof HelperError && error.unsent && left > 0)) throw error;
+    // Once it is too late to begin, and no delivery of it was sent, it never will be done, whatever comes of the helper.
+    await sleep(Math.max(0, claims.begin_by - now()) + 1);
+    if (!handed.neverWas(claims)) throw error;
     log.error({ error: error.message }, 'the helper cannot be reached');
     const result = { status: 'refused', code: 'helper_unavailable', message: error.message } as const;
     return { result, from: null, to: Date.now(), repeated: false };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -148,7 +149,7 @@ describe('an agent without its helper', () => {
   it('refuses what it could never hand over, once it is too late to begin', async () => {
     const look = { slots: createActionSlots(1) } as unknown as LookSetting;
     const config = { socket: join(bench.dir, 'nobody.sock'), stateDir: bench.dir, spiffeId: null };
-    const doer = createHelperDoer(config, look, pino({ level: 'silent' }));
+    const doer = createHelperDoer(config, look, pino({ level: 'silent' }), Date.now() - 60_000);
     const claims = bench.claims({ action: 'exec', begin_by: Date.now() + 500, ...fresh() });
     const order = await bench.order('exec', { command: 'count' });
     const opened = { claims, order, now: Date.now, check: () => undefined };
@@ -159,6 +160,38 @@ describe('an agent without its helper', () => {
       HelperError,
       'it may have been handed over before',
     );
+    await doer.stop();
+  });
+});
+
+describe('an agent whose helper cannot be reached by one delivery of an order', () => {
+  const look = () => ({ slots: createActionSlots(4) }) as unknown as LookSetting;
+  const silent = pino({ level: 'silent' });
+  const opened = async (beginInMs: number) => {
+    const order = await bench.order('exec', { command: 'count' });
+    const claims = bench.claims({ action: 'exec', begin_by: Date.now() + beginInMs, ...fresh() });
+    return { claims, order, now: Date.now, check: () => undefined };
+  };
+
+  it('says nothing of an order that another delivery handed over', async () => {
+    const path = join(bench.dir, 'once.sock');
+    const doer = createHelperDoer({ socket: path, stateDir: bench.dir, spiffeId: null }, look(), silent, 0);
+    const order = await opened(2500);
+    const taken = Promise.withResolvers<void>();
+    const server = createServer(() => taken.resolve()).listen(path);
+    const first = doer.perform(order, new AbortController().signal).catch((error: unknown) => error);
+    await taken.promise;
+    server.close();
+    await rm(path, { force: true });
+    await assert.rejects(doer.perform(order, new AbortController().signal), HelperError);
+    await doer.stop();
+    assert.ok((await first) instanceof HelperError);
+  });
+
+  it('says nothing of an order that was signed before it was started itself', async () => {
+    const config = { socket: join(bench.dir, 'nobody.sock'), stateDir: bench.dir, spiffeId: null };
+    const doer = createHelperDoer(config, look(), silent, Date.now());
+    await assert.rejects(doer.perform(await opened(400), new AbortController().signal), HelperError);
     await doer.stop();
   });
 });
